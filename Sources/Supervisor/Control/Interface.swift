@@ -1,0 +1,368 @@
+// The control protocol: which methods there are, and what goes in and out. JSON over Varlink.
+
+/// The methods of the interface `org.fdsupervisord.Control`: a closed list, nothing is dispatched by a name from the wire.
+package enum ControlMethod: String, CaseIterable, Sendable {
+  case status = "Status"
+  case start = "Start"
+  case stop = "Stop"
+  case restart = "Restart"
+  case reload = "Reload"
+  case signal = "Signal"
+  case wait = "Wait"
+  case logs = "Logs"
+  case sockets = "Sockets"
+  case holders = "Holders"
+  case free = "Free"
+  case tree = "Tree"
+  case doctor = "Doctor"
+  case shutdown = "Shutdown"
+
+  package static let interface = "org.fdsupervisord.Control"
+}
+
+/// Errors of the interface; the wire's name is "org.fdsupervisord.Control." and the raw value.
+package enum ControlError: String, CaseIterable, Sendable {
+  /// A name or pattern matches no service.
+  case noSuchService = "NoSuchService"
+  /// What was asked for was tried, and failed: `message` says why.
+  case failed = "Failed"
+  /// The caller may not do this.
+  case permissionDenied = "PermissionDenied"
+  case invalidArgument = "InvalidArgument"
+}
+
+/// The parameters of every error of ours.
+package struct ErrorParameters: Codable, Hashable, Sendable {
+  package var message: String
+  package init(message: String) { self.message = message }
+}
+
+/// The parameters of Status, Start, Restart, Reload, Tree, Wait: names or patterns (`*`, `?`, `[…]`), or all.
+package struct ServiceSelection: Codable, Hashable, Sendable {
+  package var names: [String]
+  /// Every service; `names` is empty then.
+  package var all: Bool?
+  package init(names: [String], all: Bool? = nil) {
+    self.names = names
+    self.all = all
+  }
+}
+
+/// Stop. `close` shuts the sockets of the services too, for a run by hand; `start` opens them again.
+package struct StopParameters: Codable, Hashable, Sendable {
+  package var names: [String]
+  package var all: Bool?
+  package var close: Bool?
+  package init(names: [String], all: Bool? = nil, close: Bool? = nil) {
+    self.names = names
+    self.all = all
+    self.close = close
+  }
+}
+
+package struct SignalParameters: Codable, Hashable, Sendable {
+  package var names: [String]
+  package var all: Bool?
+  /// A name ("SIGUSR1", "USR1") or a number.
+  package var signal: String
+  package init(names: [String], all: Bool? = nil, signal: String) {
+    self.names = names
+    self.all = all
+    self.signal = signal
+  }
+}
+
+/// Wait until every selected service is running; the timeout is in milliseconds, absent: for ever.
+package struct WaitParameters: Codable, Hashable, Sendable {
+  package var names: [String]
+  package var all: Bool?
+  package var timeout: Int?
+  package init(names: [String], all: Bool? = nil, timeout: Int? = nil) {
+    self.names = names
+    self.all = all
+    self.timeout = timeout
+  }
+}
+
+package struct LogsParameters: Codable, Hashable, Sendable {
+  package var name: String
+  /// How many of the last lines; absent: 10.
+  package var lines: Int?
+  /// Go on with every line that comes (needs `more`).
+  package var follow: Bool?
+  package init(name: String, lines: Int? = nil, follow: Bool? = nil) {
+    self.name = name
+    self.lines = lines
+    self.follow = follow
+  }
+}
+
+/// The parameters of Holders and Free: an address as in the configuration, or the name of a socket.
+package struct AddressParameters: Codable, Hashable, Sendable {
+  package var address: String
+  package init(address: String) { self.address = address }
+}
+
+/// The reply of Status.
+package struct StatusReply: Codable, Hashable, Sendable {
+  package var services: [ServiceStatus]
+  package init(services: [ServiceStatus]) { self.services = services }
+}
+
+/// The public states of a service.
+package enum PublicState: String, Codable, Hashable, Sendable, CaseIterable {
+  case stopped, starting, running, stopping, backoff, blocked, failed
+}
+
+package struct ServiceStatus: Codable, Hashable, Sendable {
+  package var name: String
+  package var state: PublicState
+  /// The main process; absent while there is none.
+  package var pid: Int32?
+  /// The last launch, numbered from 1; 0 before the first.
+  package var generation: Int
+  /// Launches after the first.
+  package var restarts: Int
+  /// When it came into this state: seconds since 1970.
+  package var since: Double
+  package var sockets: [String]
+  package var ports: [String]
+  package var lastExit: LastExit?
+  /// Why it is not running, or what is wrong: one line.
+  package var message: String?
+  /// The last lines it wrote, when it failed to start.
+  package var lastLines: [String]?
+  /// For backoff: milliseconds until the next launch.
+  package var retryIn: Int?
+  /// The report of the last relaunch.
+  package var report: RelaunchReport?
+
+  package enum CodingKeys: String, CodingKey {
+    case name, state, pid, generation, restarts, since, sockets, ports, message, report
+    case lastExit = "last_exit"
+    case lastLines = "last_lines"
+    case retryIn = "retry_in_ms"
+  }
+
+  package init(
+    name: String, state: PublicState, pid: Int32?, generation: Int, restarts: Int, since: Double,
+    sockets: [String], ports: [String]
+  ) {
+    self.name = name
+    self.state = state
+    self.pid = pid
+    self.generation = generation
+    self.restarts = restarts
+    self.since = since
+    self.sockets = sockets
+    self.ports = ports
+  }
+}
+
+package struct LastExit: Codable, Hashable, Sendable {
+  package var pid: Int32
+  /// The exit status, when it exited.
+  package var status: Int32?
+  /// The signal's name, when one ended it.
+  package var signal: String?
+  /// "exit 1", "SIGKILL".
+  package var text: String
+
+  package init(pid: Int32, reason: ExitReason) {
+    self.pid = pid
+    switch reason {
+    case .exited(let status): self.status = status
+    case .signalled(let number, _): self.signal = SignalName.of(number)
+    }
+    self.text = reason.description
+  }
+}
+
+/// The last reply of Start, Stop, Restart, Reload, Signal, Wait: one outcome for each service.
+package struct OperationReply: Codable, Hashable, Sendable {
+  package var outcomes: [Outcome]
+  package init(outcomes: [Outcome]) { self.outcomes = outcomes }
+
+  package struct Outcome: Codable, Hashable, Sendable {
+    package var service: String
+    package var ok: Bool
+    /// One line, for people.
+    package var message: String
+    package var report: RelaunchReport?
+    /// The last lines it wrote, when it failed.
+    package var lastLines: [String]?
+
+    package enum CodingKeys: String, CodingKey {
+      case service, ok, message, report
+      case lastLines = "last_lines"
+    }
+
+    package init(
+      service: String, ok: Bool, message: String, report: RelaunchReport? = nil, lastLines: [String]? = nil
+    ) {
+      self.service = service
+      self.ok = ok
+      self.message = message
+      self.report = report
+      self.lastLines = lastLines
+    }
+  }
+}
+
+/// What streams before the last reply when the call says `more`: "app: stopping pid 18011 (SIGTERM)".
+package struct ProgressReply: Codable, Hashable, Sendable {
+  package var progress: Progress
+  package init(service: String, message: String) { progress = Progress(service: service, message: message) }
+
+  package struct Progress: Codable, Hashable, Sendable {
+    package var service: String
+    package var message: String
+  }
+}
+
+package struct LogsReply: Codable, Hashable, Sendable {
+  package var lines: [String]
+  package init(lines: [String]) { self.lines = lines }
+}
+
+package struct SocketsReply: Codable, Hashable, Sendable {
+  package var sockets: [SocketStatus]
+  package init(sockets: [SocketStatus]) { self.sockets = sockets }
+}
+
+package struct SocketStatus: Codable, Hashable, Sendable {
+  package var name: String
+  package var address: String
+  /// 0 while it is closed (`stop --close`).
+  package var inode: UInt64
+  /// Connections that wait to be accepted, and how many may; absent for datagram sockets.
+  package var queued: Int?
+  package var limit: Int?
+  /// "opened", "inherited", "closed".
+  package var origin: String
+  package var services: [String]
+  package var holders: [HolderRecord]
+
+  package init(
+    name: String, address: String, inode: UInt64, queued: Int?, limit: Int?, origin: String, services: [String],
+    holders: [HolderRecord]
+  ) {
+    self.name = name
+    self.address = address
+    self.inode = inode
+    self.queued = queued
+    self.limit = limit
+    self.origin = origin
+    self.services = services
+    self.holders = holders
+  }
+}
+
+package struct HoldersReply: Codable, Hashable, Sendable {
+  package var address: String
+  package var holders: [HolderRecord]
+  /// What there is to say beside the holders: "nobody listens there", "3 connections in TIME_WAIT",
+  /// "somebody listens, but no process that can be read here holds it".
+  package var remarks: [String]
+  package init(address: String, holders: [HolderRecord], remarks: [String]) {
+    self.address = address
+    self.holders = holders
+    self.remarks = remarks
+  }
+}
+
+/// A process with a descriptor of a listening socket.
+package struct HolderRecord: Codable, Hashable, Sendable {
+  package var pid: Int32
+  package var fd: Int32
+  package var command: String
+  package var user: String
+  /// The systemd unit or the cgroup; "" when unknown.
+  package var unit: String
+  /// Seconds since it was started.
+  package var age: Double
+  /// The address of the socket that it holds.
+  package var address: String
+  package var inode: UInt64
+  /// Our service, when it belongs to one, and its generation.
+  package var service: String?
+  package var generation: Int?
+
+  package init(
+    pid: Int32, fd: Int32, command: String, user: String, unit: String, age: Double, address: String,
+    inode: UInt64, service: String? = nil, generation: Int? = nil
+  ) {
+    self.pid = pid
+    self.fd = fd
+    self.command = command
+    self.user = user
+    self.unit = unit
+    self.age = age
+    self.address = address
+    self.inode = inode
+    self.service = service
+    self.generation = generation
+  }
+}
+
+package struct TreeReply: Codable, Hashable, Sendable {
+  package var trees: [ServiceTree]
+  package init(trees: [ServiceTree]) { self.trees = trees }
+}
+
+package struct ServiceTree: Codable, Hashable, Sendable {
+  package var service: String
+  package var generation: Int
+  package var keeper: Int32?
+  /// Depth first, each after its parent.
+  package var processes: [TreeProcess]
+  package init(service: String, generation: Int, keeper: Int32?, processes: [TreeProcess]) {
+    self.service = service
+    self.generation = generation
+    self.keeper = keeper
+    self.processes = processes
+  }
+}
+
+package struct TreeProcess: Codable, Hashable, Sendable {
+  package var pid: Int32
+  package var parent: Int32
+  /// 0 for the main process and for those that were reparented to the keeper.
+  package var depth: Int
+  package var command: String
+  package var state: String
+  package var user: String
+  package var age: Double
+  /// "web as fd 3", "127.0.0.1:6379 as fd 5".
+  package var holds: [String]
+  package init(
+    pid: Int32, parent: Int32, depth: Int, command: String, state: String, user: String, age: Double,
+    holds: [String]
+  ) {
+    self.pid = pid
+    self.parent = parent
+    self.depth = depth
+    self.command = command
+    self.state = state
+    self.user = user
+    self.age = age
+    self.holds = holds
+  }
+}
+
+/// What `doctor` found out about this machine, one line each.
+package struct DoctorReply: Codable, Hashable, Sendable {
+  package var findings: [Finding]
+  package init(findings: [Finding]) { self.findings = findings }
+
+  package struct Finding: Codable, Hashable, Sendable {
+    package var name: String
+    package var ok: Bool
+    package var message: String
+    package init(name: String, ok: Bool, message: String) {
+      self.name = name
+      self.ok = ok
+      self.message = message
+    }
+  }
+}

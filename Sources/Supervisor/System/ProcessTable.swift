@@ -1,0 +1,130 @@
+// What /proc says of processes. What has gone meanwhile is absent, never an error (proc(5)).
+
+import CLinux
+import Glibc
+
+/// The fields of /proc/PID/stat that a supervisor needs.
+package struct ProcessStat: Hashable, Sendable {
+  package var pid: Int32
+  /// The name, up to 15 bytes, as the process likes: it may hold anything.
+  package var name: String
+  /// R, S, D, T, t, Z, X, I.
+  package var state: Character
+  package var parent: Int32
+  package var group: Int32
+  package var session: Int32
+  package var startTime: UInt64
+
+  package var identity: ProcessIdentity { ProcessIdentity(pid: pid, startTime: startTime) }
+}
+
+package enum ProcessTable {
+  /// Reads /proc/PID/stat; nil when there is no such process.
+  package static func stat(of pid: Int32) -> ProcessStat? {
+    contents(ofSmallFile: "/proc/\(pid)/stat").flatMap { parse(stat: $0) }
+  }
+
+  /// A process is dead when it is a zombie and so are all its threads: a leader that called
+  /// pthread_exit(3) shows Z while others go on, with its descriptors.
+  package static func isAlive(_ identity: ProcessIdentity) -> Bool {
+    guard let now = stat(of: identity.pid), now.startTime == identity.startTime else { return false }
+    guard now.state == "Z" || now.state == "X" else { return true }
+    return threads(of: identity.pid).contains { thread in
+      guard let bytes = contents(ofSmallFile: "/proc/\(identity.pid)/task/\(thread)/stat"),
+        let stat = parse(stat: bytes)
+      else { return false }
+      return stat.state != "Z" && stat.state != "X"
+    }
+  }
+
+  /// Parses the bytes of a stat file. The name may contain anything, so it ends at the last ")".
+  package static func parse(stat bytes: [UInt8]) -> ProcessStat? {
+    guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
+      open < close, let pid = number(bytes[..<open].dropLast())
+    else { return nil }
+    let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
+    guard fields.count > 19, let state = fields[0].first, let parent = number(fields[1]),
+      let group = number(fields[2]), let session = number(fields[3]), let start = number(fields[19])
+    else { return nil }
+    return ProcessStat(
+      pid: Int32(truncatingIfNeeded: pid), name: String(decoding: bytes[(open + 1)..<close], as: UTF8.self),
+      state: Character(Unicode.Scalar(state)), parent: Int32(truncatingIfNeeded: parent),
+      group: Int32(truncatingIfNeeded: group), session: Int32(truncatingIfNeeded: session),
+      startTime: UInt64(clamping: start))
+  }
+
+  /// The thread numbers of a process.
+  package static func threads(of pid: Int32) -> [Int32] { numbers(inFolder: "/proc/\(pid)/task") }
+
+  /// Every process of the machine that this /proc shows.
+  package static func all() -> [Int32] { numbers(inFolder: "/proc") }
+
+  /// The children of all threads of a process, /proc/PID/task/TID/children (needs CONFIG_PROC_CHILDREN).
+  package static func children(of pid: Int32) -> [Int32] {
+    threads(of: pid).flatMap { children(of: pid, thread: $0) }
+  }
+
+  /// The children that one thread created; for a process with one thread these are all.
+  package static func children(of pid: Int32, thread: Int32) -> [Int32] {
+    guard let bytes = contents(ofSmallFile: "/proc/\(pid)/task/\(thread)/children") else { return [] }
+    return bytes.split(separator: UInt8(ascii: " ")).compactMap { number($0).map { Int32(truncatingIfNeeded: $0) } }
+  }
+
+  /// The command line, arguments joined by spaces, control characters made visible; the name in brackets when there is none.
+  package static func command(of pid: Int32) -> String? {
+    guard let bytes = contents(ofSmallFile: "/proc/\(pid)/cmdline", limit: 4096) else { return nil }
+    let arguments = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    if arguments.isEmpty { return stat(of: pid).map { "[\(printable($0.name))]" } }
+    return printable(arguments.joined(separator: " "))
+  }
+
+  /// The effective user id: the owner of /proc/PID.
+  package static func user(of pid: Int32) -> UInt32? {
+    var owner: UInt32 = 0
+    return cl_owner("/proc/\(pid)", &owner) == 0 ? owner : nil
+  }
+
+  /// How long ago a process started, from field 22 of its stat (ticks since boot).
+  package static func age(ofStartTime startTime: UInt64) -> Duration {
+    let ticks = UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+    let started = startTime * (1_000_000_000 / ticks)
+    let now = Clock.sinceBoot()
+    return .nanoseconds(Int64(clamping: now > started ? now - started : 0))
+  }
+
+  /// Control characters as \xNN: what a process calls itself never reaches a terminal raw.
+  package static func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: { $0.value < 32 || (127..<160).contains($0.value) }) else { return text }
+    return text.unicodeScalars.map { scalar in
+      let control = scalar.value < 32 || (127..<160).contains(scalar.value)
+      return control ? "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16) : String(scalar)
+    }.joined()
+  }
+
+  private static func number(_ bytes: ArraySlice<UInt8>) -> Int? {
+    var value = 0
+    var digits = bytes
+    let negative = digits.first == UInt8(ascii: "-")
+    if negative { digits = digits.dropFirst() }
+    guard !digits.isEmpty else { return nil }
+    for byte in digits {
+      if byte == UInt8(ascii: "\n") { break }
+      guard (48...57).contains(byte) else { return nil }
+      value = value &* 10 &+ Int(byte - 48)
+    }
+    return negative ? -value : value
+  }
+
+  private static func numbers(inFolder path: String) -> [Int32] {
+    guard let folder = opendir(path) else { return [] }
+    defer { closedir(folder) }
+    var found: [Int32] = []
+    while let entry = readdir(folder) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if let number = Int32(name) { found.append(number) }
+    }
+    return found
+  }
+}

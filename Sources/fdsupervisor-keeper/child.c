@@ -1,0 +1,128 @@
+/* The main process between clone(2) and execve(2). It shares the keeper's memory (CLONE_VM), and the
+ * keeper sleeps until execve or exit (CLONE_VFORK): so a failing step is written where the keeper
+ * reads it, and nothing here may change memory beside that. */
+#include "child.h"
+
+#include <linux/capability.h>
+#include <linux/fcntl.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+
+#include "kernel.h"
+
+enum { E_NOENT = 2, E_ACCES = 13, E_NOTDIR = 20 };
+
+static void relocate_list(struct launch *launch, __u32 list) {
+  for (__u64 *item = (__u64 *)(launch->base + list); *item; item++) *item += (__u64)launch->base;
+}
+
+void launch_relocate(struct launch *launch) {
+  relocate_list(launch, launch->plan->arguments);
+  relocate_list(launch, launch->plan->environment);
+  relocate_list(launch, launch->plan->programs);
+}
+
+static void fail(struct launch *launch, int step, long result) {
+  launch->step = step;
+  launch->error = (int)-result;
+  for (;;) KERNEL(exit_group, 127);
+}
+
+static void check(struct launch *launch, int step, long result) {
+  if (result < 0) fail(launch, step, result);
+}
+
+/* Writes the decimal digits of a number and a NUL; returns how many digits. */
+static int decimal(char *out, long number) {
+  char digits[20];
+  int count = 0;
+  unsigned long rest = number < 0 ? -(unsigned long)number : (unsigned long)number;
+  do digits[count++] = (char)('0' + rest % 10);
+  while (rest /= 10);
+  char *at = out;
+  if (number < 0) *at++ = '-';
+  while (count) *at++ = digits[--count];
+  *at = 0;
+  return (int)(at - out);
+}
+
+static void set_oom(struct launch *launch) {
+  char text[24];
+  int length = decimal(text, launch->plan->oom_score_adjust);
+  long fd = KERNEL(openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+  check(launch, KEEPER_STEP_OOM, fd);
+  check(launch, KEEPER_STEP_OOM, KERNEL(write, fd, text, length));
+  KERNEL(close, fd);
+}
+
+static void set_limits(struct launch *launch) {
+  struct keeper_plan *plan = launch->plan;
+  struct keeper_limit *limits = (struct keeper_limit *)(launch->base + plan->limits);
+  for (__u32 i = 0; i < plan->limits_count; i++) {
+    __u64 pair[2] = {limits[i].soft, limits[i].hard};
+    check(launch, KEEPER_STEP_LIMIT, KERNEL(prlimit64, 0, limits[i].resource, pair, 0));
+  }
+}
+
+/* Groups first, user last: after the user is gone, the right to change groups is gone too. */
+static void set_user(struct launch *launch) {
+  struct keeper_plan *plan = launch->plan;
+  if (plan->ambient_capabilities)  /* keep the permitted set over setresuid, capabilities(7) */
+    check(launch, KEEPER_STEP_CAPABILITIES, KERNEL(prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0));
+  check(launch, KEEPER_STEP_GROUPS, KERNEL(setgroups, plan->groups_count, launch->base + plan->groups));
+  check(launch, KEEPER_STEP_GROUP, KERNEL(setresgid, plan->gid, plan->gid, plan->gid));
+  check(launch, KEEPER_STEP_USER, KERNEL(setresuid, plan->uid, plan->uid, plan->uid));
+}
+
+static void set_capabilities(struct launch *launch) {
+  __u64 wanted = launch->plan->ambient_capabilities;
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  for (int i = 0; i < 2; i++) {
+    __u32 half = (__u32)(wanted >> (32 * i));
+    data[i].effective = data[i].permitted = data[i].inheritable = half;
+  }
+  check(launch, KEEPER_STEP_CAPABILITIES, KERNEL(capset, &header, data));
+  for (int capability = 0; capability < 64; capability++)
+    if (wanted >> capability & 1)
+      check(launch, KEEPER_STEP_CAPABILITIES, KERNEL(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0));
+}
+
+static void set_mask(struct launch *launch) {
+  __u64 none = 0;
+  check(launch, KEEPER_STEP_MASK, KERNEL(rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, sizeof none));
+}
+
+static void execute(struct launch *launch) {
+  struct keeper_plan *plan = launch->plan;
+  char **programs = (char **)(launch->base + plan->programs);
+  long error = -E_NOENT;
+  for (; *programs; programs++) {
+    long result = KERNEL(execve, *programs, launch->base + plan->arguments, launch->base + plan->environment);
+    if (result != -E_NOENT && result != -E_NOTDIR) error = result;
+    if (result != -E_NOENT && result != -E_NOTDIR && result != -E_ACCES) break;
+  }
+  fail(launch, KEEPER_STEP_EXECUTE, error);
+}
+
+void launch_child(void *argument) {
+  struct launch *launch = argument;
+  struct keeper_plan *plan = launch->plan;
+  check(launch, KEEPER_STEP_SESSION, KERNEL(setsid, 0));
+  KERNEL(umask, plan->umask);
+  if (plan->flags & KEEPER_SET_NICE)
+    check(launch, KEEPER_STEP_NICE, KERNEL(setpriority, 0 /* PRIO_PROCESS */, 0, plan->nice));
+  if (plan->flags & KEEPER_SET_OOM) set_oom(launch);
+  set_limits(launch);
+  if (plan->flags & KEEPER_SET_USER) set_user(launch);
+  if (plan->ambient_capabilities) set_capabilities(launch);
+  if (plan->flags & KEEPER_NO_NEW_PRIVS)
+    check(launch, KEEPER_STEP_NO_NEW_PRIVS, KERNEL(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+  if (plan->directory)
+    check(launch, KEEPER_STEP_DIRECTORY, KERNEL(chdir, launch->base + plan->directory));
+  check(launch, KEEPER_STEP_DESCRIPTORS, KERNEL(close_range, plan->first_unused, ~0u, 0));
+  /* Only the child knows its pid: sd_listen_fds(3) wants it in LISTEN_PID. */
+  if (plan->listen_pid) decimal(launch->base + plan->listen_pid, KERNEL(getpid, 0));
+  set_mask(launch);
+  execute(launch);
+}

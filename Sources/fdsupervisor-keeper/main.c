@@ -1,0 +1,231 @@
+/* The keeper of one generation: subreaper, parent of its main process, and the one who outlives the
+ * daemon just long enough to leave nothing behind.
+ *
+ *   fdsupervisor-keeper TITLE CONTROL PLAN
+ *
+ * CONTROL and PLAN are descriptor numbers: a SOCK_SEQPACKET connection to the daemon, and the memory
+ * file of struct keeper_plan. Descriptors 0 … first_unused-1 are those of the main process.
+ *
+ * All signals are blocked, so that nothing but SIGKILL disturbs it. Its exit is the proof that the
+ * tree is empty: it exits when wait says ECHILD, not before. */
+#include <linux/fcntl.h>
+#include <linux/mman.h>
+#include <linux/poll.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/signalfd.h>
+#include <linux/socket.h>
+#include <linux/wait.h>
+
+#include "child.h"
+#include "kernel.h"
+#include "keeper.h"
+
+enum { CONTROL = 0, CHILDREN = 1 }; /* the two descriptors that stay open */
+enum { SIG_KILL = 9, SIG_TERM = 15, SIG_CHLD = 17, SIG_CONT = 18 };
+enum { CHILD_STACK = 16384, E_CHILD = 10, KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 1000 };
+
+struct message_header { /* struct msghdr of the kernel's ABI (struct user_msghdr) */
+  void *name;
+  int name_length;
+  void *vector;
+  unsigned long vector_count;
+  void *control;
+  unsigned long control_length;
+  unsigned flags;
+};
+
+struct rights { /* one SCM_RIGHTS message with one descriptor, unix(7) */
+  unsigned long length;
+  int level, type, descriptor, padding;
+};
+
+struct child_exit { /* the head of siginfo_t for SIGCHLD, on 64-bit machines */
+  int signal, error, code, padding;
+  int pid, uid, status;
+  int rest[25];
+};
+
+/* The compiler may ask for these even in a freestanding program. */
+void *memset(void *at, int value, unsigned long count) {
+  for (char *p = at; count--; p++) *(volatile char *)p = (char)value;
+  return at;
+}
+void *memcpy(void *to, const void *from, unsigned long count) {
+  for (unsigned long i = 0; i < count; i++) ((volatile char *)to)[i] = ((const char *)from)[i];
+  return to;
+}
+
+static void leave(void) {
+  for (;;) KERNEL(exit_group, 0);
+}
+
+static int number(const char *text) {
+  int value = 0;
+  for (; *text >= '0' && *text <= '9'; text++) value = value * 10 + (*text - '0');
+  return value;
+}
+
+static void tell(int control, struct keeper_message *message, int descriptor) {
+  struct { void *base; unsigned long length; } vector = {message, sizeof *message};
+  struct rights rights = {20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, descriptor, 0};
+  struct message_header header = {0, 0, &vector, 1, descriptor >= 0 ? &rights : 0, descriptor >= 0 ? sizeof rights : 0, 0};
+  KERNEL(sendmsg, control, &header, 0x4000 /* MSG_NOSIGNAL */);
+}
+
+static void tell_failure(int control, int step, long result) {
+  struct keeper_message message = {.kind = KEEPER_FAILED, .step = step, .error = (int)-result};
+  tell(control, &message, -1);
+  leave();
+}
+
+static void block_signals(void) {
+  __u64 all = ~0ull;
+  KERNEL(rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, sizeof all);
+}
+
+/* Maps the plan, starts the main process, says so, and forgets the plan. Returns the main's pid. */
+static int start(int control, int plan_file, unsigned *stray_timeout_ms) {
+  struct keeper_plan head;
+  long got = KERNEL(pread64, plan_file, &head, sizeof head, 0);
+  if (got != sizeof head || head.magic != KEEPER_PLAN_MAGIC || head.version != KEEPER_PLAN_VERSION)
+    tell_failure(control, KEEPER_STEP_PLAN, got < 0 ? got : -22 /* EINVAL */);
+  *stray_timeout_ms = head.stray_timeout_ms;
+  long map = KERNEL(mmap, 0, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, plan_file, 0);
+  long stack = KERNEL(mmap, 0, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map < 0 && map > -4096) tell_failure(control, KEEPER_STEP_PLAN, map);
+  if (stack < 0 && stack > -4096) tell_failure(control, KEEPER_STEP_PLAN, stack);
+
+  struct launch launch = {.base = (char *)map, .plan = (struct keeper_plan *)map};
+  int pidfd = -1;
+  launch_relocate(&launch);
+  long pid = kernel_clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIG_CHLD, (void *)(stack + CHILD_STACK), &pidfd,
+                          launch_child, &launch);
+  if (pid < 0) tell_failure(control, KEEPER_STEP_CLONE, pid);
+  if (launch.step) {
+    struct child_exit gone;
+    KERNEL(waitid, P_PID, pid, &gone, WEXITED, 0);
+    tell_failure(control, launch.step, -launch.error);
+  }
+  struct keeper_message message = {.kind = KEEPER_STARTED, .pid = (int)pid};
+  tell(control, &message, pidfd);
+  KERNEL(munmap, map, head.size);
+  KERNEL(munmap, stack, CHILD_STACK);
+  return (int)pid;
+}
+
+/* Keeps the two descriptors it needs, under the numbers it knows, and lets go of all others. */
+static void keep_descriptors(int control) {
+  __u64 child = 1ull << (SIG_CHLD - 1);
+  long signals = KERNEL(signalfd4, -1, &child, sizeof child, O_CLOEXEC | O_NONBLOCK);
+  long spare = KERNEL(fcntl, signals, 1030 /* F_DUPFD_CLOEXEC */, 3); /* it may have been given number 0 */
+  KERNEL(dup3, control, CONTROL, O_CLOEXEC);
+  KERNEL(dup3, spare, CHILDREN, O_CLOEXEC);
+  KERNEL(close_range, CHILDREN + 1, ~0u, 0);
+}
+
+/* Reaps all who are dead. Returns when nobody else is dead; exits when there is nobody left. */
+static void reap(int main_pid) {
+  for (;;) {
+    struct child_exit gone;
+    gone.pid = 0;
+    long result = KERNEL(waitid, P_ALL, 0, &gone, WEXITED | WNOHANG | __WALL, 0);
+    if (result == -E_CHILD) leave();
+    if (result < 0 || gone.pid == 0) return;
+    if (gone.pid == main_pid) {
+      struct keeper_message message = {.kind = KEEPER_EXITED, .pid = gone.pid, .code = gone.code, .status = gone.status};
+      tell(CONTROL, &message, -1);
+    }
+  }
+}
+
+/* Signals every direct child. Only we reap them, so none of these numbers can be another's by now;
+ * when one dies, its own children come to us (we are their subreaper) and are met the next time. */
+static void signal_children(int signal, int except) {
+  char text[4096];
+  long at = KERNEL(openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0), count;
+  int pid = 0;
+  if (at < 0) return;
+  while ((count = KERNEL(read, at, text, sizeof text)) > 0)
+    for (long i = 0; i < count; i++) {
+      if (text[i] >= '0' && text[i] <= '9') {
+        pid = pid * 10 + (text[i] - '0');
+        continue;
+      }
+      if (pid && pid != except) KERNEL(kill, pid, signal);
+      if (pid && pid != except && signal == SIG_TERM) KERNEL(kill, pid, SIG_CONT);
+      pid = 0;
+    }
+  KERNEL(close, at);
+}
+
+static long milliseconds(void) {
+  struct { long s, ns; } now;
+  KERNEL(clock_gettime, 1 /* CLOCK_MONOTONIC */, &now);
+  return now.s * 1000 + now.ns / 1000000;
+}
+
+/* Waits for a dead child, the daemon's end (if it counts), or the time. Returns 1 for the daemon's end. */
+static int wait_for_event(int watch_daemon, long timeout_ms) {
+  struct pollfd events[2] = {{CHILDREN, POLLIN, 0}, {CONTROL, POLLIN, 0}};
+  struct { long s, ns; } timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
+  struct signalfd_siginfo signal;
+  KERNEL(ppoll, events, watch_daemon ? 2 : 1, timeout_ms < 0 ? 0 : &timeout, 0, 8);
+  while (KERNEL(read, CHILDREN, &signal, sizeof signal) > 0) {
+  }
+  if (!watch_daemon || !events[1].revents) return 0;
+  char message[16];
+  return KERNEL(recvfrom, CONTROL, message, sizeof message, 0x40 /* MSG_DONTWAIT */, 0, 0) == 0;
+}
+
+/* The daemon is dead: nothing of this generation may outlive it. Ends in leave(), from reap(). */
+static void sweep(int main_pid, unsigned stray_timeout_ms) {
+  long end = milliseconds() + stray_timeout_ms, left;
+  signal_children(SIG_TERM, 0);
+  while ((left = end - milliseconds()) > 0) {
+    wait_for_event(0, left);
+    reap(main_pid);
+    signal_children(SIG_TERM, main_pid);
+  }
+  for (long interval = KILL_INTERVAL_MS;; interval = interval * 2 < KILL_INTERVAL_MAX_MS ? interval * 2 : KILL_INTERVAL_MAX_MS) {
+    signal_children(SIG_KILL, 0);
+    wait_for_event(0, interval);
+    reap(main_pid);
+  }
+}
+
+__attribute__((used)) void keeper_main(long *stack) {
+  char **arguments = (char **)(stack + 1);
+  if (*stack != 4) leave();
+  int control = number(arguments[2]), plan = number(arguments[3]);
+  unsigned stray_timeout_ms = 0;
+  block_signals();
+  long result = KERNEL(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  if (result < 0) tell_failure(control, KEEPER_STEP_SUBREAPER, result);
+  int main_pid = start(control, plan, &stray_timeout_ms);
+  keep_descriptors(control);
+  for (;;) {
+    reap(main_pid);
+    if (wait_for_event(1, -1)) sweep(main_pid, stray_timeout_ms);
+  }
+}
+
+/* The kernel enters with argc at the top of the stack (ELF ABI of either machine). */
+#if defined(__x86_64__)
+__asm__(
+    ".text\n.globl _start\n_start:\n"
+    "  xor %ebp, %ebp\n"
+    "  mov %rsp, %rdi\n"
+    "  and $-16, %rsp\n"
+    "  call keeper_main\n"
+    "  ud2\n");
+#else
+__asm__(
+    ".text\n.globl _start\n_start:\n"
+    "  mov x29, xzr\n"
+    "  mov x30, xzr\n"
+    "  mov x0, sp\n"
+    "  and sp, x0, #-16\n"
+    "  bl keeper_main\n"
+    "  brk #1\n");
+#endif

@@ -1,0 +1,3 @@
+import ArgumentParser
+struct C: ParsableCommand {}
+C.main()
