@@ -55,6 +55,9 @@ int cl_reap(pid_t *pid, int *code, int *status);
  * default, the mask is empty. Returns 0, or the errno of posix_spawn. */
 int cl_spawn(const char *program, char *const arguments[], const int *descriptors, int count, pid_t *pid);
 
+/* bind(2) of a Unix socket to a path; ENAMETOOLONG when it does not fit. */
+int cl_bind_unix(int socket, const char *path);
+
 /* The owner of a file, stat(2). */
 int cl_owner(const char *path, uid_t *owner);
 

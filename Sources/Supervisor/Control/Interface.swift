@@ -244,7 +244,8 @@ package struct SocketStatus: Codable, Hashable, Sendable {
   package var holders: [HolderRecord]
 
   package init(
-    name: String, address: String, inode: UInt64, queued: Int?, limit: Int?, origin: String, services: [String],
+    name: String, address: String, inode: UInt64, queued: Int?, limit: Int?, origin: String,
+    services: [String],
     holders: [HolderRecord]
   ) {
     self.name = name

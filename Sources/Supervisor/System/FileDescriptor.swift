@@ -29,19 +29,24 @@ package struct FileDescriptor: ~Copyable, Sendable {
   /// Another descriptor of the same open file description, close-on-exec, fcntl(2) F_DUPFD_CLOEXEC.
   package borrowing func duplicate() throws(SystemError) -> FileDescriptor {
     let number = self.number
-    return FileDescriptor(owning: try retrying("duplicate a descriptor") { cl_fcntl(number, F_DUPFD_CLOEXEC, 0) })
+    return FileDescriptor(
+      owning: try retrying("duplicate a descriptor") { cl_fcntl(number, F_DUPFD_CLOEXEC, 0) })
   }
 
   private static func closeChecked(_ number: CInt) {
     // EBADF means that somebody else closed it, and that the next close may hit a stranger's descriptor.
     // After any other error, EINTR included, Linux has released the number (close(2)).
-    if Glibc.close(number) == -1, errno == EBADF { preconditionFailure("close: descriptor \(number) was not open") }
+    if Glibc.close(number) == -1, errno == EBADF {
+      preconditionFailure("close: descriptor \(number) was not open")
+    }
   }
 }
 
 extension FileDescriptor {
   /// Opens a file, close-on-exec, open(2).
-  package static func open(_ path: String, _ flags: CInt, mode: mode_t = 0) throws(SystemError) -> FileDescriptor {
+  package static func open(_ path: String, _ flags: CInt, mode: mode_t = 0) throws(SystemError)
+    -> FileDescriptor
+  {
     FileDescriptor(owning: try retrying("open", path) { cl_open(path, flags, mode) })
   }
 

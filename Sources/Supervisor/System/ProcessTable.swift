@@ -39,7 +39,8 @@ package enum ProcessTable {
 
   /// Parses the bytes of a stat file. The name may contain anything, so it ends at the last ")".
   package static func parse(stat bytes: [UInt8]) -> ProcessStat? {
-    guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let close = bytes.lastIndex(of: UInt8(ascii: ")")),
+    guard let open = bytes.firstIndex(of: UInt8(ascii: "(")),
+      let close = bytes.lastIndex(of: UInt8(ascii: ")")),
       open < close, let pid = number(bytes[..<open].dropLast())
     else { return nil }
     let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
@@ -67,7 +68,9 @@ package enum ProcessTable {
   /// The children that one thread created; for a process with one thread these are all.
   package static func children(of pid: Int32, thread: Int32) -> [Int32] {
     guard let bytes = contents(ofSmallFile: "/proc/\(pid)/task/\(thread)/children") else { return [] }
-    return bytes.split(separator: UInt8(ascii: " ")).compactMap { number($0).map { Int32(truncatingIfNeeded: $0) } }
+    return bytes.split(separator: UInt8(ascii: " ")).compactMap {
+      number($0).map { Int32(truncatingIfNeeded: $0) }
+    }
   }
 
   /// The command line, arguments joined by spaces, control characters made visible; the name in brackets when there is none.
@@ -94,10 +97,13 @@ package enum ProcessTable {
 
   /// Control characters as \xNN: what a process calls itself never reaches a terminal raw.
   package static func printable(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { $0.value < 32 || (127..<160).contains($0.value) }) else { return text }
+    guard text.unicodeScalars.contains(where: { $0.value < 32 || (127..<160).contains($0.value) }) else {
+      return text
+    }
     return text.unicodeScalars.map { scalar in
       let control = scalar.value < 32 || (127..<160).contains(scalar.value)
-      return control ? "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16) : String(scalar)
+      return control
+        ? "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16) : String(scalar)
     }.joined()
   }
 

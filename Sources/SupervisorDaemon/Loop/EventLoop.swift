@@ -139,7 +139,9 @@ package final class EventSource {
 
   /// Stops or resumes without forgetting the registration.
   package func setEnabled(_ enabled: Enabled) {
-    if let source { sd_event_source_set_enabled(source, enabled == .on ? Int32(SD_EVENT_ON) : Int32(SD_EVENT_OFF)) }
+    if let source {
+      sd_event_source_set_enabled(source, enabled == .on ? Int32(SD_EVENT_ON) : Int32(SD_EVENT_OFF))
+    }
   }
 
   package enum Enabled { case on, off }

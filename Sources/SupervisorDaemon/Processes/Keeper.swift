@@ -1,0 +1,102 @@
+// The daemon's end of one keeper: launch it, hear what it says. It decides nothing.
+
+import CKeeper
+import CLinux
+import Glibc
+import Supervisor
+
+/// One keeper and, once it runs, the main process below it.
+package final class Keeper {
+  package let pid: Int32
+  package let generation: Int
+  package let request: LaunchRequest
+  /// The connection to the keeper, for the event loop.
+  package var connection: CInt { control.number }
+  /// The main process, from `started` on. Kept after its death: its process group is signalled through it.
+  package private(set) var main: MainProcess?
+  package private(set) var saidExited = false
+  package private(set) var saidFailed = false
+
+  private let control: FileDescriptor
+
+  /// The pidfd of a main process, in a box, because owners can't be copied.
+  package final class MainProcess {
+    package let pidfd: PidFD
+    init(_ pidfd: consuming PidFD) { self.pidfd = pidfd }
+  }
+
+  package enum Message: Hashable, Sendable {
+    case started(pid: Int32)
+    case failed(step: Int32, error: Int32)
+    case exited(ExitReason)
+  }
+
+  /// Executes a keeper, which executes the program. Returns as soon as the keeper runs.
+  ///
+  /// - Parameter descriptors: what the main process gets as 0, 1, 2, 3 …
+  package init(program: String, request: LaunchRequest, descriptors: [CInt]) throws(SystemError) {
+    var ends: (CInt, CInt) = (-1, -1)
+    let made = withUnsafeMutableBytes(of: &ends) {
+      socketpair(
+        AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0,
+        $0.bindMemory(to: CInt.self).baseAddress)
+    }
+    if made == -1 { throw SystemError("create a socket pair") }
+    let ours = FileDescriptor(owning: ends.0)
+    let theirs = FileDescriptor(owning: ends.1)
+    let plan = try LaunchPlan(request, firstUnusedDescriptor: descriptors.count).file()
+    let numbers = descriptors + [theirs.number, plan.number]
+    var pid: pid_t = 0
+    let title = "\(request.service)/\(request.generation)"
+    let arguments = ["fdsupervisor-keeper", title, String(descriptors.count), String(descriptors.count + 1)]
+    let error = withCStringArray(arguments) { cl_spawn(program, $0, numbers, Int32(numbers.count), &pid) }
+    if error != 0 { throw SystemError("execute", program, code: error) }
+    self.pid = pid
+    self.generation = request.generation
+    self.request = request
+    self.control = ours
+  }
+
+  /// The next message; nil when there is none now, or none any more. Never blocks.
+  package func receive() -> Message? {
+    var message = keeper_message()
+    var received = cl_received()
+    withUnsafeMutableBytes(of: &message) { cl_receive(control.number, $0.baseAddress, $0.count, &received) }
+    let descriptor: FileDescriptor? =
+      received.descriptor_count > 0 ? FileDescriptor(owning: received.descriptors.0) : nil
+    guard received.length == MemoryLayout<keeper_message>.size else { return nil }
+    switch message.kind {
+    case UInt32(KEEPER_STARTED.rawValue):
+      if let descriptor { main = MainProcess(PidFD(owning: descriptor, pid: message.pid)) }
+      return .started(pid: message.pid)
+    case UInt32(KEEPER_FAILED.rawValue):
+      saidFailed = true
+      return .failed(step: message.step, error: message.error)
+    case UInt32(KEEPER_EXITED.rawValue):
+      saidExited = true
+      return .exited(ExitReason(code: message.code, status: message.status))
+    default: return nil
+    }
+  }
+}
+
+extension ExitReason {
+  /// From the `si_code` and `si_status` of waitid(2).
+  init(code: Int32, status: Int32) {
+    switch code {
+    case 1: self = .exited(status)  // CLD_EXITED
+    case 3: self = .signalled(status, coreDumped: true)  // CLD_DUMPED
+    default: self = .signalled(status, coreDumped: false)  // CLD_KILLED
+    }
+  }
+}
+
+/// Calls with a NULL-terminated array of C strings that lives as long as the call.
+func withCStringArray<Result>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result)
+  -> Result
+{
+  var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
+  pointers.append(nil)
+  defer { for pointer in pointers { free(pointer) } }
+  return body(pointers)
+}

@@ -1,0 +1,115 @@
+// The plan of a launch as the keeper reads it: one memory file, laid out as keeper.h says.
+
+import CKeeper
+import CLinux
+import Glibc
+import Supervisor
+
+/// Lays out a `struct keeper_plan` with its strings and arrays.
+struct LaunchPlan {
+  private(set) var bytes: [UInt8]
+
+  init(_ request: LaunchRequest, firstUnusedDescriptor: Int) {
+    var plan = keeper_plan()
+    bytes = [UInt8](repeating: 0, count: MemoryLayout<keeper_plan>.stride)
+    plan.magic = KEEPER_PLAN_MAGIC
+    plan.version = KEEPER_PLAN_VERSION
+    plan.first_unused = UInt32(firstUnusedDescriptor)
+    plan.umask = request.umask
+    plan.stray_timeout_ms = UInt32(clamping: request.strayTimeout.wholeNanoseconds / 1_000_000)
+    plan.ambient_capabilities = request.ambientCapabilities
+    plan.arguments = append(list: request.arguments)
+    plan.environment = append(environment: request.environment, &plan, request.listenPID)
+    plan.programs = append(list: request.programs)
+    if let directory = request.directory { plan.directory = append(string: directory) }
+    if request.noNewPrivileges { plan.flags |= UInt32(KEEPER_NO_NEW_PRIVS.rawValue) }
+    set(&plan, priorities: request)
+    set(&plan, user: request.user)
+    plan.limits = align()
+    plan.limits_count = UInt32(request.limits.count)
+    for limit in request.limits {
+      append(keeper_limit(resource: limit.resource, reserved: 0, soft: limit.soft, hard: limit.hard))
+    }
+    _ = align()
+    plan.size = UInt32(bytes.count)
+    withUnsafeBytes(of: plan) { bytes.replaceSubrange(0..<$0.count, with: $0) }
+  }
+
+  /// The plan in a memory file that the keeper inherits.
+  func file() throws(SystemError) -> FileDescriptor {
+    let file = FileDescriptor(
+      owning: try retrying("create a memory file") { cl_memory_file("fdsupervisor-plan") })
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes { all in
+        Glibc.write(file.number, all.baseAddress.map { $0 + written }, all.count - written)
+      }
+      if count <= 0 { throw SystemError("write", "the launch plan") }
+      written += count
+    }
+    return file
+  }
+
+  private mutating func set(_ plan: inout keeper_plan, priorities request: LaunchRequest) {
+    if let nice = request.nice {
+      plan.flags |= UInt32(KEEPER_SET_NICE.rawValue)
+      plan.nice = Int32(nice)
+    }
+    if let adjust = request.oomScoreAdjust {
+      plan.flags |= UInt32(KEEPER_SET_OOM.rawValue)
+      plan.oom_score_adjust = Int32(adjust)
+    }
+  }
+
+  private mutating func set(_ plan: inout keeper_plan, user: ResolvedUser?) {
+    guard let user else { return }
+    plan.flags |= UInt32(KEEPER_SET_USER.rawValue)
+    plan.uid = user.uid
+    plan.gid = user.gid
+    plan.groups = align()
+    plan.groups_count = UInt32(user.groups.count)
+    for group in user.groups { append(group) }
+  }
+
+  /// Up to a multiple of 8, where arrays begin; returns the offset.
+  private mutating func align() -> UInt32 {
+    while bytes.count % 8 != 0 { bytes.append(0) }
+    return UInt32(bytes.count)
+  }
+
+  private mutating func append<Value: BitwiseCopyable>(_ value: Value) {
+    withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) }
+  }
+
+  private mutating func append(string: String) -> UInt32 {
+    let offset = UInt32(bytes.count)
+    bytes.append(contentsOf: string.utf8)
+    bytes.append(0)
+    return offset
+  }
+
+  private mutating func append(list strings: [String]) -> UInt32 {
+    let offsets = strings.map { append(string: $0) }
+    return append(offsets: offsets)
+  }
+
+  private mutating func append(offsets: [UInt32]) -> UInt32 {
+    let list = align()
+    for offset in offsets { append(UInt64(offset)) }
+    append(UInt64(0))
+    return list
+  }
+
+  private mutating func append(
+    environment: [String], _ plan: inout keeper_plan, _ listenPID: LaunchRequest.ListenPID
+  ) -> UInt32 {
+    var offsets = environment.map { append(string: $0) }
+    if listenPID == .wanted {
+      // Only the child knows its pid: it writes the digits over these zeros.
+      let offset = append(string: "LISTEN_PID=00000000000")
+      plan.listen_pid = offset + 11
+      offsets.append(offset)
+    }
+    return append(offsets: offsets)
+  }
+}

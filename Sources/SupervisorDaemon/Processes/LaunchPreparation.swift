@@ -1,0 +1,155 @@
+// From a definition to a launch: environment, placeholders, program paths, account. No descriptor is touched here.
+
+import Supervisor
+
+/// A socket that a service is given, at its place: the first gets descriptor 3.
+package struct PassedSocket: Hashable, Sendable {
+  package var name: String
+  package var address: SocketAddress
+
+  package init(name: String, address: SocketAddress) {
+    self.name = name
+    self.address = address
+  }
+}
+
+/// What surrounds a launch beside the definition.
+package struct LaunchContext: Hashable, Sendable {
+  /// In the order of the configuration, one for each listener.
+  package var sockets: [PassedSocket] = []
+  /// Every socket of the configuration, for `{port:NAME}` and `{address:NAME}`.
+  package var allSockets: [SocketDefinition] = []
+  /// "NAME=value" of the daemon itself.
+  package var environment: [String] = []
+  /// Our socket for sd_notify(3); absent when the service is not to notify.
+  package var notifySocket: String?
+
+  package init() {}
+}
+
+package enum LaunchPreparation {
+  /// The first descriptor after standard input, output and error, sd_listen_fds(3) SD_LISTEN_FDS_START.
+  package static let firstPassedDescriptor = 3
+
+  private static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+  /// What is meant for the daemon and never for a service.
+  private static let ownVariables: Set<String> = [
+    "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "NOTIFY_SOCKET", "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "FDSTORE", "MAINPID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "INVOCATION_ID", "MANAGERPID",
+    "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE",
+  ]
+
+  package static func request(
+    for definition: ServiceDefinition, generation: Int, context: LaunchContext
+  ) throws(AccountError) -> LaunchRequest {
+    let user = try AccountLookup.resolve(definition.credentials)
+    let variables = environment(for: definition, user: user, context: context)
+    let arguments = definition.command.map { expand($0, context) }
+    let path = variables.last { $0.name == "PATH" }?.value ?? defaultPath
+    var request = LaunchRequest(
+      service: definition.name, generation: generation, arguments: arguments,
+      environment: variables.map { "\($0.name)=\($0.value)" },
+      programs: programs(for: arguments[0], path: path))
+    request.user = user
+    request.directory = definition.directory
+    request.umask = definition.umask
+    request.nice = definition.nice
+    request.oomScoreAdjust = definition.oomScoreAdjust
+    request.noNewPrivileges = definition.noNewPrivileges
+    request.ambientCapabilities = definition.ambientCapabilities.reduce(0) { $0 | CapabilityName.bit($1) }
+    request.limits = definition.limits
+    request.strayTimeout = definition.strayTimeout
+    request.listenPID = definition.pass == .systemd && !context.sockets.isEmpty ? .wanted : .absent
+    return request
+  }
+
+  private static func environment(
+    for definition: ServiceDefinition, user: ResolvedUser?, context: LaunchContext
+  ) -> [EnvironmentEntry] {
+    var result: [EnvironmentEntry] = []
+    var index: [String: Int] = [:]
+    func set(_ name: String, _ value: String) {
+      if let known = index[name] {
+        result[known].value = value
+      } else {
+        index[name] = result.count
+        result.append(EnvironmentEntry(name: name, value: value))
+      }
+    }
+    for entry in context.environment {
+      let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      if parts.count == 2, !parts[0].isEmpty, !ownVariables.contains(String(parts[0])) {
+        set(String(parts[0]), String(parts[1]))
+      }
+    }
+    if let user, let name = user.name {
+      for variable in ["USER", "LOGNAME"] { set(variable, name) }
+      if let home = user.home { set("HOME", home) }
+      if let shell = user.shell { set("SHELL", shell) }
+    }
+    if index["PATH"] == nil { set("PATH", defaultPath) }
+    if let socket = context.notifySocket { set("NOTIFY_SOCKET", socket) }
+    if definition.pass == .systemd, !context.sockets.isEmpty {
+      set("LISTEN_FDS", String(context.sockets.count))
+      set("LISTEN_FDNAMES", context.sockets.map(\.name).joined(separator: ":"))
+    }
+    for entry in definition.environment { set(entry.name, expand(entry.value, context)) }
+    return result
+  }
+
+  /// Replaces {fd:NAME}, {port:NAME} and {address:NAME}; anything else in braces is left alone.
+  package static func expand(_ text: String, _ context: LaunchContext) -> String {
+    guard text.utf8.contains(UInt8(ascii: "{")) else { return text }
+    var result = ""
+    var rest = text[...]
+    while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+      result += rest[..<open]
+      let inner = rest[rest.index(after: open)..<close]
+      if let value = value(of: inner, context) {
+        result += value
+        rest = rest[rest.index(after: close)...]
+      } else {
+        result += "{"
+        rest = rest[rest.index(after: open)...]
+      }
+    }
+    return result + rest
+  }
+
+  private static func value(of placeholder: Substring, _ context: LaunchContext) -> String? {
+    let parts = placeholder.split(separator: ":", maxSplits: 1)
+    guard parts.count == 2 else { return nil }
+    let name = String(parts[1])
+    if parts[0] == "fd" {
+      return context.sockets.firstIndex { $0.name == name }.map { String($0 + firstPassedDescriptor) }
+    }
+    guard let address = context.allSockets.first(where: { $0.name == name })?.addresses.first else {
+      return nil
+    }
+    switch parts[0] {
+    case "port": return address.port.map { String($0) }
+    case "address": return address.spelledForPrograms
+    default: return nil
+    }
+  }
+
+  private static func programs(for program: String, path: String) -> [String] {
+    if program.contains("/") { return [program] }
+    return path.split(separator: ":", omittingEmptySubsequences: false)
+      .map { $0.isEmpty ? "./\(program)" : "\($0)/\(program)" }
+  }
+}
+
+extension SocketAddress {
+  /// As programs want it in an argument: HOST:PORT, the path, or @name.
+  package var spelledForPrograms: String {
+    switch self {
+    case .tcp: description
+    case .udp(let ip, let port): SocketAddress.tcp(ip, port: port).description
+    case .unix(_, .path(let path)): path
+    case .unix(_, .abstract(let name)): "@" + name
+    }
+  }
+}

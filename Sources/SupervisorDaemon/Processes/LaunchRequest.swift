@@ -1,0 +1,56 @@
+// Everything a keeper needs to execute one generation, with nothing left to decide.
+
+import Supervisor
+
+/// A launch, resolved: placeholders expanded, users looked up.
+package struct LaunchRequest: Hashable, Sendable {
+  package var service: String
+  package var generation: Int
+  /// argv.
+  package var arguments: [String]
+  /// "NAME=value", in order, names unique.
+  package var environment: [String]
+  /// The paths to try, in this order, execvp(3).
+  package var programs: [String]
+  package var directory: String?
+  package var user: ResolvedUser?
+  package var umask: UInt32 = 0o022
+  package var nice: Int?
+  package var oomScoreAdjust: Int?
+  package var noNewPrivileges = false
+  /// One bit a capability, capabilities(7).
+  package var ambientCapabilities: UInt64 = 0
+  package var limits: [LimitDefinition] = []
+  package var strayTimeout: Duration = .milliseconds(500)
+  /// Whether LISTEN_PID is to be filled in: its entry in `environment` is "LISTEN_PID=".
+  package var listenPID = ListenPID.absent
+
+  package enum ListenPID: Hashable, Sendable { case absent, wanted }
+
+  package init(
+    service: String, generation: Int, arguments: [String], environment: [String], programs: [String]
+  ) {
+    self.service = service
+    self.generation = generation
+    self.arguments = arguments
+    self.environment = environment
+    self.programs = programs
+  }
+}
+
+/// Numbers for setresuid(2) and its kin.
+package struct ResolvedUser: Hashable, Sendable {
+  package var uid: UInt32
+  package var gid: UInt32
+  package var groups: [UInt32]
+  /// For HOME, USER, LOGNAME, SHELL; absent for a number that no account has.
+  package var name: String?
+  package var home: String?
+  package var shell: String?
+
+  package init(uid: UInt32, gid: UInt32, groups: [UInt32]) {
+    self.uid = uid
+    self.gid = gid
+    self.groups = groups
+  }
+}

@@ -1,0 +1,205 @@
+// Order between services: who starts after whom, who needs whom, and the reverse at stop. Pure, like the machines.
+
+import Supervisor
+
+/// All services with their machines, and the requests that wait for other services.
+package struct ServiceGraph: Sendable {
+  /// In the order of the configuration; the index is how the daemon names a service.
+  package private(set) var machines: [ServiceMachine]
+
+  /// For each service: those it starts after (`after` and `requires`).
+  private let predecessors: [[Int]]
+  private let required: [[Int]]
+  /// The reverse of `predecessors`.
+  private let successors: [[Int]]
+  private var pendingStarts: Set<Int> = []
+  private var pendingStops: Set<Int> = []
+
+  /// One effect of one service.
+  package struct Action: Hashable, Sendable {
+    package var service: Int
+    package var effect: ServiceEffect
+  }
+
+  /// The definitions were checked: names are unique and defined, and there is no cycle.
+  package init(definitions: [ServiceDefinition], seed: UInt64) {
+    var seeds = SplitMix64(seed: seed)
+    machines = definitions.map { ServiceMachine(definition: $0, seed: seeds.next()) }
+    let index = Dictionary(uniqueKeysWithValues: definitions.enumerated().map { ($1.name, $0) })
+    required = definitions.map { $0.requires.compactMap { index[$0] } }
+    predecessors = definitions.map { Array(Set(($0.after + $0.requires).compactMap { index[$0] })).sorted() }
+    var successors = [[Int]](repeating: [], count: definitions.count)
+    for (service, before) in predecessors.enumerated() {
+      for other in before { successors[other].append(service) }
+    }
+    self.successors = successors
+  }
+
+  /// Passes a fact to one machine, and on to whoever waited for it.
+  package mutating func handle(_ event: ServiceEvent, for service: Int, at now: Instant) -> [Action] {
+    tell(service, event, at: now) + advance(at: now)
+  }
+
+  /// Starts services, and first those they require.
+  package mutating func start(_ services: [Int], at now: Instant) -> [Action] {
+    for service in services { addStart(service) }
+    return advance(at: now)
+  }
+
+  /// Stops services; those that require them go first.
+  package mutating func stop(_ services: [Int], at now: Instant) -> [Action] {
+    var closure = Set(services)
+    var work = services
+    while let service = work.popLast() {
+      for other in successors[service] where required[other].contains(service) && !machines[other].isAtRest {
+        if closure.insert(other).inserted { work.append(other) }
+      }
+    }
+    pendingStarts.subtract(closure)
+    pendingStops.formUnion(closure)
+    return advance(at: now)
+  }
+
+  package mutating func restart(_ services: [Int], at now: Instant) -> [Action] {
+    var actions: [Action] = []
+    for service in services {
+      pendingStops.remove(service)
+      if machines[service].isAtRest {
+        addStart(service)
+      } else {
+        actions += tell(service, .restartRequested, at: now)
+      }
+    }
+    return actions + advance(at: now)
+  }
+
+  /// No more order and no more patience: everybody is killed now.
+  package mutating func hurry(at now: Instant) -> [Action] {
+    let waiting = pendingStops.sorted()
+    pendingStops = []
+    let stops = waiting.flatMap { tell($0, .stopRequested, at: now) }
+    return stops + machines.indices.flatMap { tell($0, .hurryRequested, at: now) }
+  }
+
+  /// Whether nothing runs and nothing is on its way; what can't be killed does not count.
+  package var isAtRest: Bool {
+    pendingStarts.isEmpty && pendingStops.isEmpty && machines.allSatisfy { $0.isAtRest || $0.isUnkillable }
+  }
+
+  /// For people: a service that waits for others is starting.
+  package func publicState(of service: Int) -> (PublicState, message: String?) {
+    let machine = machines[service]
+    guard pendingStarts.contains(service) else { return (machine.state.publicState, machine.state.message) }
+    let names = predecessors[service].filter { readiness(of: $0, for: service) == .undecided }
+      .map { machines[$0].definition.name }
+    return (.starting, names.isEmpty ? nil : "waits for \(names.joined(separator: ", "))")
+  }
+
+  private mutating func tell(_ service: Int, _ event: ServiceEvent, at now: Instant) -> [Action] {
+    machines[service].handle(event, at: now).map { Action(service: service, effect: $0) }
+  }
+
+  private mutating func addStart(_ service: Int) {
+    pendingStops.remove(service)
+    guard pendingStarts.insert(service).inserted else { return }
+    for other in required[service] where !machines[other].isUp { addStart(other) }
+  }
+
+  /// Sends the starts and stops whose time has come.
+  private mutating func advance(at now: Instant) -> [Action] {
+    var actions: [Action] = []
+    var moved = true
+    while moved {
+      moved = false
+      for service in pendingStarts.sorted() {
+        switch verdict(for: service) {
+        case .undecided: continue
+        case .ready:
+          pendingStarts.remove(service)
+          actions += tell(service, .startRequested, at: now)
+        case .failed(let other):
+          pendingStarts.remove(service)
+          actions += tell(service, .requirementFailed(machines[other].definition.name), at: now)
+        }
+        moved = true
+      }
+      for service in pendingStops.sorted() where successors[service].allSatisfy({ isGone($0) }) {
+        pendingStops.remove(service)
+        actions += tell(service, .stopRequested, at: now)
+        moved = true
+      }
+    }
+    return actions
+  }
+
+  private enum Verdict: Hashable { case ready, undecided, failed(Int) }
+
+  private func verdict(for service: Int) -> Verdict {
+    var result = Verdict.ready
+    for other in predecessors[service] {
+      switch readiness(of: other, for: service) {
+      case .ready: break
+      case .failed: return .failed(other)
+      case .undecided: result = .undecided
+      }
+    }
+    return result
+  }
+
+  /// Whether one service is no longer a reason for another to wait.
+  private func readiness(of other: Int, for service: Int) -> Verdict {
+    if pendingStarts.contains(other) { return .undecided }
+    let machine = machines[other]
+    let isRequired = required[service].contains(other)
+    switch machine.state {
+    case .running: return .ready
+    case .verifying, .launching, .starting, .stopping, .sweeping: return .undecided
+    case .backingOff, .blocked: return isRequired ? .undecided : .ready
+    case .failed: return isRequired ? .failed(other) : .ready
+    // A command that did its work and ended well has fulfilled what is required of it.
+    case .stopped: return isRequired && machine.lastExit?.status != 0 ? .failed(other) : .ready
+    }
+  }
+
+  /// Whether a service no longer stands in the way of stopping what it depends on.
+  private func isGone(_ service: Int) -> Bool {
+    if machines[service].isAtRest || machines[service].isUnkillable { return !pendingStops.contains(service) }
+    // It goes on running, and nobody asked it to stop: no reason to wait for it.
+    return !pendingStops.contains(service) && !machines[service].isGoing
+  }
+}
+
+extension ServiceMachine {
+  /// Nothing runs, and nothing will until somebody asks or a timer fires.
+  package var isAtRest: Bool {
+    switch state {
+    case .stopped, .failed: true
+    case .verifying, .launching, .starting, .running, .stopping, .sweeping, .backingOff, .blocked: false
+    }
+  }
+
+  /// What is left of it does not die.
+  package var isUnkillable: Bool {
+    guard case .blocked(let blocked) = state, case .unkillable = blocked.cause else { return false }
+    return true
+  }
+
+  /// Runs, or is on its way there.
+  var isUp: Bool {
+    switch state {
+    case .running, .starting, .launching, .verifying: true
+    case .stopped, .stopping, .sweeping, .backingOff, .blocked, .failed: false
+    }
+  }
+
+  /// Being stopped, with nothing to follow.
+  var isGoing: Bool {
+    switch state {
+    case .stopping(let stopping): if case .rest = stopping.aim { true } else { false }
+    case .sweeping(let sweeping): if case .rest = sweeping.aim { true } else { false }
+    case .verifying(let verifying): if case .rest = verifying.purpose { true } else { false }
+    case .launching(let launching): launching.intent == .stop
+    case .stopped, .starting, .running, .backingOff, .blocked, .failed: false
+    }
+  }
+}

@@ -1,0 +1,131 @@
+// Removing the strays of a generation, to a fixpoint: until the kernel says that its tree is empty.
+
+import Supervisor
+
+extension ServiceMachine {
+  /// The keeper is about to exit, as a rule within a millisecond: 5, 10, 20 … 1,000 ms between two looks.
+  func lookInterval(rounds: Int) -> Duration { .milliseconds(min(1000, 5 << min(rounds, 8))) }
+
+  mutating func scanned(_ strays: [Stray], at now: Instant) -> [ServiceEffect] {
+    switch state {
+    case .sweeping(var sweeping):
+      let new = sweeping.add(strays, at: now)
+      defer { state = .sweeping(sweeping) }
+      switch sweeping.phase {
+      case .looking(let rounds) where sweeping.living.isEmpty:
+        sweeping.phase = .looking(rounds: rounds + 1)
+        return [.arm(now + lookInterval(rounds: rounds))]
+      case .looking:
+        sweeping.phase = .terminating
+        sweeping.mark(signals: [15], for: new)
+        return [.terminateStrays(new), .arm(now + definition.strayTimeout)]
+      case .terminating:
+        guard !new.isEmpty else { return [] }
+        sweeping.mark(signals: [15], for: new)
+        return [.terminateStrays(new)]
+      case .killing(let since, let rounds):
+        sweeping.mark(signals: [Self.kill], for: strays)
+        sweeping.phase = .killing(since: since, rounds: rounds + 1)
+        return [.arm(now + lookInterval(rounds: rounds))]
+      }
+    case .blocked(var blocked):
+      guard case .unkillable(var sweeping) = blocked.cause else { return [] }
+      _ = sweeping.add(strays, at: now)
+      blocked.cause = .unkillable(sweeping)
+      state = .blocked(blocked)
+      return [.arm(now + Self.blockedRetry)]
+    case .stopped, .verifying, .launching, .starting, .running, .stopping, .backingOff, .failed: return []
+    }
+  }
+
+  mutating func strayExited(_ pid: Int32, at now: Instant) -> [ServiceEffect] {
+    guard case .sweeping(var sweeping) = state else { return [] }
+    sweeping.markGone(pid: pid, at: now)
+    state = .sweeping(sweeping)
+    guard sweeping.living.isEmpty else { return [] }
+    switch sweeping.phase {
+    case .looking, .terminating: return [.scan]
+    case .killing: return [.killStrays]
+    }
+  }
+
+  mutating func sweepTimerFired(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
+    switch sweeping.phase {
+    case .looking: return [.scan]
+    case .terminating:
+      var next = sweeping
+      next.phase = .killing(since: now, rounds: 0)
+      state = .sweeping(next)
+      return [.killStrays]
+    case .killing(let since, _):
+      return now - since < Self.unkillableAfter ? [.killStrays] : block(sweeping, at: now)
+    }
+  }
+
+  /// SIGKILL does not help: say who, and go on trying at leisure. Never launch beside them.
+  mutating func block(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
+    let names = sweeping.living.map { "pid \($0.stray.identity.pid) \"\($0.stray.command)\"" }
+    let who = names.isEmpty ? "a process of generation \(generation)" : names.joined(separator: ", ")
+    let message = "\(who) does not die of SIGKILL (uninterruptible sleep?); it is launched when that has gone"
+    state = .blocked(.init(cause: .unkillable(sweeping), message: message))
+    return [.log(.error, "blocked: \(message)"), .arm(now + Self.blockedRetry), .settle(.blocked(message))]
+  }
+
+  mutating func treeEmptied(at now: Instant) -> [ServiceEffect] {
+    switch state {
+    case .sweeping(let sweeping): return swept(sweeping, at: now)
+    case .blocked(let blocked):
+      guard case .unkillable(let sweeping) = blocked.cause else { return [] }
+      return swept(sweeping, at: now)
+    case .stopped, .verifying, .launching, .starting, .running, .stopping, .backingOff, .failed: return []
+    }
+  }
+
+  private mutating func swept(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
+    let records = sweeping.strays.map { $0.record(at: now) }
+    episode?.report.strays += records
+    episode?.report.steps.sweep = (now - sweeping.began).milliseconds
+    let lines = records.map { record in
+      ServiceEffect.log(
+        .notice,
+        "stray \(record.pid) \"\(record.command)\" "
+          + ([record.held.isEmpty ? "" : "held " + record.held.joined(separator: ", "), record.remark]
+          + [record.signals.joined(separator: ", ")]).filter { !$0.isEmpty }.joined(separator: "; ")
+          + ", gone after \(Int((record.milliseconds ?? 0).rounded())) ms")
+    }
+    return [.disarm] + lines + pursue(sweeping.aim, at: now)
+  }
+}
+
+extension ServiceState.Sweeping {
+  /// Those that are not known to be gone.
+  var living: [ServiceState.SweptStray] { strays.filter { $0.gone == nil } }
+
+  /// Takes over those that are new; returns them.
+  mutating func add(_ found: [Stray], at now: Instant) -> [Stray] {
+    let new = found.filter { stray in !strays.contains { $0.stray.identity == stray.identity } }
+    strays += new.map { ServiceState.SweptStray(stray: $0, found: now, signals: [], gone: nil) }
+    return new
+  }
+
+  mutating func mark(signals: [Int32], for marked: [Stray]) {
+    for index in strays.indices where marked.contains(where: { $0.identity == strays[index].stray.identity })
+    {
+      strays[index].signals += signals.filter { !strays[index].signals.contains($0) }
+    }
+  }
+
+  mutating func markGone(pid: Int32, at now: Instant) {
+    for index in strays.indices where strays[index].stray.identity.pid == pid && strays[index].gone == nil {
+      strays[index].gone = now
+    }
+  }
+}
+
+extension ServiceState.SweptStray {
+  func record(at now: Instant) -> RelaunchReport.StrayRecord {
+    RelaunchReport.StrayRecord(
+      pid: stray.identity.pid, command: stray.command, held: stray.held, remark: stray.remark,
+      signals: signals.map(SignalName.of), milliseconds: ((gone ?? now) - found).milliseconds)
+  }
+}

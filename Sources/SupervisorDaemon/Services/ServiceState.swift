@@ -1,0 +1,166 @@
+// The states of a service, each with the facts that only exist in it.
+
+import Supervisor
+
+/// Where a service is. The doc comment of each case names its successors.
+package enum ServiceState: Hashable, Sendable {
+  /// Nothing runs and nothing is wanted. → `verifying` (a start).
+  case stopped
+  /// The answer of `verify` is awaited, which comes at once. → `launching`, `blocked`, `stopped`, `failed`.
+  case verifying(Verifying)
+  /// A keeper was asked to execute. → `starting`, `running`, `sweeping`, `backingOff`, `failed`.
+  case launching(Launching)
+  /// The main process runs and is not ready. → `running`, `stopping`, `sweeping`.
+  case starting(Starting)
+  /// Ready. → `stopping`, `sweeping`.
+  case running(Running)
+  /// The main process was told to end. → `sweeping`, `blocked`.
+  case stopping(Stopping)
+  /// The main process is gone; everybody else of the generation has to go. → `verifying`, `backingOff`, `failed`, `blocked`.
+  case sweeping(Sweeping)
+  /// Nothing runs; the next launch is at a time. → `verifying`, `stopped`.
+  case backingOff(BackingOff)
+  /// A guarded port is taken, or a process can't be killed. → `verifying`, `sweeping`, `stopped`, `launching`.
+  case blocked(Blocked)
+  /// Given up until somebody asks. → `verifying`.
+  case failed(message: String)
+
+  package struct Verifying: Hashable, Sendable {
+    var purpose: Purpose
+    var began: Instant
+
+    enum Purpose: Hashable, Sendable { case launch, rest(Rest) }
+  }
+
+  package struct Launching: Hashable, Sendable {
+    var began: Instant
+    /// Somebody changed his mind while the keeper was on its way.
+    var intent: Intent
+
+    enum Intent: Hashable, Sendable { case run, stop, restart }
+  }
+
+  package struct Starting: Hashable, Sendable {
+    var pid: Int32
+    var launched: Instant
+    /// Ready by then, or the generation is stopped.
+    var deadline: Instant
+    var probes: Int
+  }
+
+  package struct Running: Hashable, Sendable {
+    package var pid: Int32
+    var since: Instant
+  }
+
+  package struct Stopping: Hashable, Sendable {
+    var pid: Int32
+    var began: Instant
+    var signals: [Int32]
+    var aim: Aim
+  }
+
+  package struct Sweeping: Hashable, Sendable {
+    var began: Instant
+    var aim: Aim
+    var phase: Phase
+    var strays: [SweptStray]
+
+    enum Phase: Hashable, Sendable {
+      /// The last scan found nobody, but the keeper is still there: a look again soon.
+      case looking(rounds: Int)
+      case terminating
+      case killing(since: Instant, rounds: Int)
+    }
+  }
+
+  /// A stray with what was done to it.
+  struct SweptStray: Hashable, Sendable {
+    var stray: Stray
+    var found: Instant
+    var signals: [Int32]
+    var gone: Instant?
+  }
+
+  package struct BackingOff: Hashable, Sendable {
+    package var until: Instant
+    package var message: String
+  }
+
+  package struct Blocked: Hashable, Sendable {
+    package var cause: Cause
+    package var message: String
+
+    package enum Cause: Hashable, Sendable {
+      /// A guarded port is taken by a process that is not ours: what the verification said.
+      case occupied(finding: String)
+      /// Processes of the generation before do not die: their sweep goes on.
+      case unkillable(Sweeping)
+    }
+  }
+
+  /// What to do when the generation is gone.
+  enum Aim: Hashable, Sendable {
+    /// Launch the next one, not before this time.
+    case relaunch(notBefore: Instant, message: String?)
+    case rest(Rest)
+  }
+
+  enum Rest: Hashable, Sendable {
+    case stopped
+    case failed(String)
+  }
+}
+
+extension ServiceState {
+  /// The name for people and for `status`.
+  package var publicState: PublicState {
+    switch self {
+    case .stopped: .stopped
+    case .verifying(let verifying):
+      if case .launch = verifying.purpose { .starting } else { .stopping }
+    case .launching, .starting: .starting
+    case .running: .running
+    case .stopping, .sweeping: .stopping
+    case .backingOff: .backoff
+    case .blocked: .blocked
+    case .failed: .failed
+    }
+  }
+
+  /// The state's own name, for the log and for the diagram.
+  package var name: String {
+    switch self {
+    case .stopped: "stopped"
+    case .verifying: "verifying"
+    case .launching: "launching"
+    case .starting: "starting"
+    case .running: "running"
+    case .stopping: "stopping"
+    case .sweeping: "sweeping"
+    case .backingOff: "backingOff"
+    case .blocked: "blocked"
+    case .failed: "failed"
+    }
+  }
+
+  /// The main process, while it is there.
+  package var pid: Int32? {
+    switch self {
+    case .starting(let starting): starting.pid
+    case .running(let running): running.pid
+    case .stopping(let stopping): stopping.pid
+    case .stopped, .verifying, .launching, .sweeping, .backingOff, .blocked, .failed: nil
+    }
+  }
+
+  /// Why it is not running, when there is something to say.
+  package var message: String? {
+    switch self {
+    case .backingOff(let backingOff): backingOff.message
+    case .blocked(let blocked): blocked.message
+    case .failed(let message): message
+    case .stopped, .verifying, .launching, .starting, .running, .stopping, .sweeping: nil
+    }
+  }
+}
