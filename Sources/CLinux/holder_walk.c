@@ -1,5 +1,5 @@
-/* The walk as a whole: its shared memory, who does which share, and the processes that do it. The workers only
- * run async-signal-safe code: they are forked without exec, perhaps from a program with threads. */
+/* The walk as a whole: its shared memory, who does which share, and the processes that do it. The workers
+ * only run async-signal-safe code: they are forked without exec, perhaps from a program with threads. */
 #define _GNU_SOURCE
 #include "process_scan.h"
 
@@ -33,10 +33,12 @@ struct cl_walk {
   atomic_uint pid_count, next, done, unreadable, found;
 };
 
-struct cl_walk *cl_walk_create(const uint64_t *inodes, size_t inode_count, const pid_t *pids, size_t pid_count) {
+struct cl_walk *cl_walk_create(
+  const uint64_t *inodes, size_t inode_count, const pid_t *pids, size_t pid_count) {
   size_t pid_room = pids ? pid_count : machine_room;
-  size_t holder_bytes = sizeof(struct cl_holder) * holder_room, inode_bytes = sizeof(uint64_t) * inode_count;
-  size_t mapped = sizeof(struct cl_walk) + inode_bytes + holder_bytes + sizeof(pid_t) * pid_room;
+  size_t inode_bytes = sizeof(uint64_t) * inode_count;
+  size_t pid_bytes = (sizeof(pid_t) * pid_room + 7) & ~(size_t)7; /* what follows is aligned to 8 bytes */
+  size_t mapped = sizeof(struct cl_walk) + inode_bytes + pid_bytes + sizeof(struct cl_holder) * holder_room;
   void *memory =
     mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return NULL;
@@ -52,7 +54,7 @@ struct cl_walk *cl_walk_create(const uint64_t *inodes, size_t inode_count, const
   walk->pids = (pid_t *)(rest + inode_bytes);
   if (pid_count) memcpy(walk->pids, pids, sizeof(pid_t) * pid_count);
   if (pids) atomic_store(&walk->pid_count, (unsigned)pid_count);
-  walk->holders = (struct cl_holder *)(rest + inode_bytes + ((sizeof(pid_t) * pid_room + 7) & ~(size_t)7));
+  walk->holders = (struct cl_holder *)(rest + inode_bytes + pid_bytes);
   return walk;
 }
 
@@ -103,15 +105,16 @@ static bool work(struct cl_walk *walk) {
   return true;
 }
 
-/* The child's life up to its work: nobody's signals, no descriptor (a copy of a listener would keep its port),
- * and no life after its parent. */
+/* The child's life up to its work: no descriptor (a copy of a listener would keep its port), and no life
+ * after its parent. */
 static void settle(pid_t parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) _exit(1);
   prctl(PR_SET_NAME, "holder-walk");
-  syscall(SYS_close_range, 0, ~0u, 0); /* Linux 5.9; on an older one it keeps them for the short time it lives */
+  /* Linux 5.9; on an older one it keeps them for the short time that it lives. */
+  syscall(SYS_close_range, 0, ~0u, 0);
 }
 
-/* fork(2) without the handlers of pthread_atfork(3); the child begins with every signal blocked. */
+/* fork(2) without the handlers of pthread_atfork(3); the child runs with every signal blocked. */
 static pid_t fork_blocked(void) {
   sigset_t all, before;
   sigfillset(&all);

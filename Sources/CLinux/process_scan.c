@@ -63,7 +63,7 @@ static int parse_number(const char *text) {
   return value;
 }
 
-bool each_number(int directory, char *buffer, size_t size, bool (*visit)(void *, const char *, int), void *context) {
+bool each_number(int directory, char *buffer, size_t size, visit_number *visit, void *context) {
   for (;;) {
     long length = syscall(SYS_getdents64, directory, buffer, size);
     if (length == 0) return true;
@@ -159,7 +159,7 @@ struct threads {
 
 static bool share_table(pid_t a, pid_t b) { return syscall(SYS_kcmp, a, b, KCMP_FILES, 0, 0) == 0; }
 
-/* A failing kcmp(2), not permitted or not built in, means reading the table: slower, but nothing is missed. */
+/* A kcmp(2) that fails, not permitted or not built in, means reading the table: nothing is missed. */
 static bool visit_thread(void *context, const char *name, int thread) {
   struct threads *threads = context;
   (void)name;
@@ -169,8 +169,8 @@ static bool visit_thread(void *context, const char *name, int thread) {
   return read_table(threads->scan, threads->pid, thread);
 }
 
-/* unshare(2) CLONE_FILES gives a thread its own table, and the table of a process whose first thread has ended
- * (pthread_exit(3)) shows nothing, while other threads go on. */
+/* unshare(2) CLONE_FILES gives a thread its own table, and the table of a process whose first thread has
+ * ended (pthread_exit(3)) shows nothing, while other threads go on. */
 static bool read_threads(struct scan *scan, pid_t pid) {
   enum { links_of_one_thread = 3 }; /* kernel: fs/proc/base.c proc_task_getattr, 2 + the number of threads */
   char path[path_room];

@@ -20,6 +20,7 @@ struct scan {
 bool scan_process(struct scan *scan, pid_t pid);
 
 /* Calls `visit` with every number that names an entry of a directory; false when it could not be read. */
-bool each_number(int directory, char *buffer, size_t size, bool (*visit)(void *, const char *, int), void *context);
+typedef bool visit_number(void *context, const char *name, int number);
+bool each_number(int directory, char *buffer, size_t size, visit_number *visit, void *context);
 
 #endif

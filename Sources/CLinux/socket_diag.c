@@ -86,7 +86,8 @@ static void read_inet(const struct nlmsghdr *header, struct cl_socket_row *row) 
   row->limit = m->idiag_state == CL_STATE_LISTEN ? m->idiag_wqueue : 0;
   memcpy(row->address, m->id.idiag_src, sizeof row->address);
   struct rtattr *a = (struct rtattr *)(m + 1);
-  for (int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof *m)); RTA_OK(a, left); a = RTA_NEXT(a, left))
+  int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof *m));
+  for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
     if (a->rta_type == INET_DIAG_SKV6ONLY && RTA_PAYLOAD(a) >= 1) row->v6_only = *(uint8_t *)RTA_DATA(a);
 }
 
@@ -117,12 +118,13 @@ static void read_unix(const struct nlmsghdr *header, struct cl_socket_row *row) 
   row->inode = m->udiag_ino;
   row->uid = ~0u;
   struct rtattr *a = (struct rtattr *)(m + 1);
-  for (int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof *m)); RTA_OK(a, left); a = RTA_NEXT(a, left))
-    read_unix_attribute(a, row);
+  int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof *m));
+  for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) read_unix_attribute(a, row);
 }
 
 /* 1: a row; 0: the end; -1: an error; 2: nothing of interest. */
-static int read_message(const struct cl_diag_dump *dump, const struct nlmsghdr *h, struct cl_socket_row *row) {
+static int read_message(
+  const struct cl_diag_dump *dump, const struct nlmsghdr *h, struct cl_socket_row *row) {
   if (h->nlmsg_seq != dump->sequence) return 2; /* the rest of an earlier dump */
   if (h->nlmsg_flags & NLM_F_DUMP_INTR) return errno = ESTALE, -1;
   if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) {
@@ -135,9 +137,11 @@ static int read_message(const struct cl_diag_dump *dump, const struct nlmsghdr *
   if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY) return 2;
   memset(row, 0, sizeof *row);
   uint8_t family = *(uint8_t *)NLMSG_DATA(h);
-  if (family == AF_UNIX && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct unix_diag_msg))) return read_unix(h, row), 1;
-  if (family != AF_UNIX && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg))) return read_inet(h, row), 1;
-  return errno = EPROTO, -1;
+  size_t least = family == AF_UNIX ? sizeof(struct unix_diag_msg) : sizeof(struct inet_diag_msg);
+  if (h->nlmsg_len < NLMSG_LENGTH(least)) return errno = EPROTO, -1;
+  if (family == AF_UNIX) read_unix(h, row);
+  else read_inet(h, row);
+  return 1;
 }
 
 int cl_diag_next(struct cl_diag_dump *dump, struct cl_socket_row *row) {

@@ -1,5 +1,5 @@
-/* Who has a descriptor of given sockets: the walk over /proc/PID/fd, in C because it runs in forked workers and
- * because each of its ~100,000 steps must not allocate. Every function keeps libc's convention: -1 and errno. */
+/* Who has a descriptor of given sockets: the walk over /proc/PID/fd, in C because it runs in forked workers
+ * and because none of its ~100,000 steps may allocate. Functions keep libc's convention: -1 and errno. */
 #ifndef FDSUPERVISOR_HOLDER_WALK_H
 #define FDSUPERVISOR_HOLDER_WALK_H
 
@@ -21,7 +21,8 @@ struct cl_holder {
 struct cl_walk;
 
 /* `inodes` are sorted upwards; `pids` NULL means every process that this /proc shows. NULL and errno. */
-struct cl_walk *cl_walk_create(const uint64_t *inodes, size_t inode_count, const pid_t *pids, size_t pid_count);
+struct cl_walk *cl_walk_create(
+  const uint64_t *inodes, size_t inode_count, const pid_t *pids, size_t pid_count);
 void cl_walk_destroy(struct cl_walk *walk);
 
 /* Walks now, with up to `workers` forked helpers beside the caller. */

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* States of a socket as bits of a request (kernel: include/net/tcp_states.h); UDP and Unix sockets borrow them. */
+/* States of a socket (kernel: include/net/tcp_states.h); UDP and Unix sockets borrow them from TCP. */
 #define CL_STATE_ESTABLISHED 1
 #define CL_STATE_TIME_WAIT 6
 #define CL_STATE_CLOSE 7

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Binds and closes at once, without listen(2) and without SO_REUSEPORT: 0, or the errno of the step that failed.
- * family: AF_INET or AF_INET6 (dual stack); type: SOCK_STREAM or SOCK_DGRAM; address in network byte order. */
+/* Binds and closes at once, without listen(2) and without SO_REUSEPORT: 0, or the errno of the failing step.
+ * family: AF_INET or AF_INET6 (dual stack); type: SOCK_STREAM or SOCK_DGRAM; address: network byte order. */
 int cl_trial_bind(int family, int type, const uint8_t address[16], uint32_t scope, uint16_t port);
 
 #endif

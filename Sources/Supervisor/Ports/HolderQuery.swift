@@ -1,8 +1,9 @@
-// The complete answer to "who holds this port": table, walk and descriptions put together. Listeners only, no clients.
+// The complete answer to "who holds this port": table, walk and descriptions put together. Listeners only,
+// no clients.
 
 import Glibc
 
-/// What the table said, and what is still to be found out by a walk: the daemon walks beside its loop, a command waits.
+/// What the table said; the rest is found out by a walk, for which a command waits and the daemon doesn't.
 package struct HolderQuestion: Hashable, Sendable {
   /// As it was asked for; nil for every port.
   package var address: SocketAddress?
@@ -73,8 +74,9 @@ extension HolderQuestion {
   private static func nobodyHolds(_ listener: ListenerEntry, _ users: UserNames) -> String {
     let user = listener.uid.map { ", user \(users.name(of: $0))" } ?? ""
     return
-      "somebody listens on \(listener.address) (inode \(listener.inode)\(user)), but no process that /proc shows "
-      + "here holds it: it may belong to another user, a container or the kernel, or sit in a queue"
+      "somebody listens on \(listener.address) (inode \(listener.inode)\(user)), but no process that "
+      + "/proc shows here holds it: it may belong to another user, a container or the kernel, or sit in a "
+      + "queue"
   }
 
   private static func unreadable(_ count: Int) -> String {

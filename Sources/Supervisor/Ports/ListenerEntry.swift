@@ -1,4 +1,5 @@
-// A socket that takes what arrives at an address, as the kernel's table shows it, and which addresses those are.
+// A socket that takes what arrives at an address, as the kernel's table shows it, and which addresses
+// those are.
 
 import CLinux
 import Glibc
@@ -7,7 +8,7 @@ import Glibc
 package struct ListenerEntry: Hashable, Sendable {
   /// What it is bound to.
   package var address: SocketAddress
-  /// A `[::]` that leaves IPv4 to others (ipv6(7), IPV6_V6ONLY). The fallback /proc/net does not tell: false there.
+  /// A `[::]` that leaves IPv4 to others (ipv6(7), IPV6_V6ONLY); false where only /proc/net is read.
   package var isV6Only: Bool
   /// Several sockets may have one address: SO_REUSEPORT siblings.
   package var inode: UInt64
@@ -88,7 +89,7 @@ extension ListenerEntry {
 }
 
 extension SocketAddress {
-  /// The address families in which a socket may stand that overlaps this address (ipv6(7): dual stack, IPv4-mapped).
+  /// The families in which a socket may stand that overlaps this address (ipv6(7): dual stack, IPv4-mapped).
   var overlappingFamilies: [Int32] {
     guard let ip else { return [] }
     if case .v6 = ip.unmapped, !ip.isWildcard { return [AF_INET6] }

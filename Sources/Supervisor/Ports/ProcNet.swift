@@ -3,7 +3,7 @@
 import CLinux
 import Glibc
 
-enum ProcNet {
+package enum ProcNet {
   /// A table above this size is an error: a part of it would read as "nobody listens".
   private static let largestTable = 256 << 20
 
@@ -20,7 +20,7 @@ enum ProcNet {
   }
 
   /// The rows of a table that were asked for.
-  static func parse(_ bytes: [UInt8], _ request: SocketRequest) -> [ListenerEntry] {
+  package static func parse(_ bytes: [UInt8], _ request: SocketRequest) -> [ListenerEntry] {
     bytes.split(separator: UInt8(ascii: "\n")).dropFirst().compactMap { line in
       request.kind == .unix ? unixEntry(line) : internetEntry(line, request)
     }
@@ -47,7 +47,7 @@ enum ProcNet {
     }
   }
 
-  /// "0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000  1000        0 48211 …"
+  // "0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000  1000        0 48211 …"
   private static func internetEntry(_ line: ArraySlice<UInt8>, _ request: SocketRequest) -> ListenerEntry? {
     let fields = line.split(separator: UInt8(ascii: " "))
     guard fields.count > 9, let state = hex(fields[3]), state < 32, request.states & (1 << UInt32(state)) != 0
@@ -63,7 +63,7 @@ enum ProcNet {
       uid: UInt32(exactly: uid), queued: Int(clamping: queued))
   }
 
-  /// "0000000000000000: 00000002 00000000 00010000 0001 01 20451 /run/app.sock"; "@" stands for NUL in a name.
+  // "0000…0000: 00000002 00000000 00010000 0001 01 20451 /run/app.sock"; "@" stands for NUL in a name.
   private static func unixEntry(_ line: ArraySlice<UInt8>) -> ListenerEntry? {
     let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 7)
     guard fields.count == 8, let flags = hex(fields[3]), let type = hex(fields[4]),

@@ -3,9 +3,10 @@
 import CLinux
 import Glibc
 
-/// A walk that is under way. Watch `process` for its exit (EPOLLIN), then `receive()`.
+/// A walk that is under way.
 ///
-/// Its process is a child of the caller, who reaps it. When the owner goes, the walk ends.
+/// Watch `process` for its exit (EPOLLIN), then `receive()`. Its process is a child of the caller, who reaps
+/// it. When the owner goes, the walk ends.
 package final class RunningWalk {
   package enum Progress: Hashable, Sendable {
     case more

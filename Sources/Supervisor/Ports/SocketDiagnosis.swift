@@ -4,19 +4,19 @@ import CLinux
 import Glibc
 
 /// The kinds of tables that can be asked for.
-enum SocketProtocol: Hashable, Sendable { case tcp, udp, unix }
+package enum SocketProtocol: Hashable, Sendable { case tcp, udp, unix }
 
 /// What is wanted of a table.
-struct SocketRequest: Hashable, Sendable {
-  var kind: SocketProtocol
+package struct SocketRequest: Hashable, Sendable {
+  package var kind: SocketProtocol
   /// AF_INET or AF_INET6; AF_UNIX for Unix sockets.
-  var family: Int32
+  package var family: Int32
   /// Bits 1 << CL_STATE_….
-  var states: UInt32
+  package var states: UInt32
   /// 0: every port.
-  var port: UInt16
+  package var port: UInt16
 
-  static func listening(_ kind: SocketProtocol, family: Int32, port: UInt16 = 0) -> SocketRequest {
+  package static func listening(_ kind: SocketProtocol, family: Int32, port: UInt16 = 0) -> SocketRequest {
     // A UDP socket that waits for anybody is in the state that TCP calls CLOSE; a Unix datagram socket may
     // have a peer of its own and still be open to all.
     let states =
@@ -28,12 +28,19 @@ struct SocketRequest: Hashable, Sendable {
     return SocketRequest(kind: kind, family: family, states: states, port: port)
   }
 
-  static func timeWait(family: Int32, port: UInt16) -> SocketRequest {
+  /// Everything that has the port without listening: connections, what lingers of them, and bound sockets.
+  ///
+  /// The latter since Linux 6.8 (TCPF_BOUND_INACTIVE); /proc/net does not show them.
+  package static func occupying(_ kind: SocketProtocol, family: Int32, port: UInt16) -> SocketRequest {
+    SocketRequest(kind: kind, family: family, states: ~(1 << CL_STATE_LISTEN), port: port)
+  }
+
+  package static func timeWait(family: Int32, port: UInt16) -> SocketRequest {
     SocketRequest(kind: .tcp, family: family, states: 1 << CL_STATE_TIME_WAIT, port: port)
   }
 }
 
-/// A netlink socket that is kept open: a dump of one port costs some 5 µs, opening it each time as much again.
+/// A netlink socket, kept open: it is asked on the path of every relaunch, some 15 µs for a port and family.
 final class SocketDiagnosis {
   /// What the kernel puts into one datagram at most (kernel: net/netlink/af_netlink.c netlink_dump).
   private static let bufferSize = 1 << 15
@@ -48,7 +55,9 @@ final class SocketDiagnosis {
 
   deinit { buffer.deallocate() }
 
-  /// The sockets of one table. Throws what netlink or the kernel answers: EPERM, ENOENT without the kernel's module, …
+  /// The sockets of one table.
+  ///
+  /// Throws what the kernel answers: EPERM, ENOENT without its module, …
   func sockets(_ request: SocketRequest) throws(SystemError) -> [ListenerEntry] {
     var attempt = 1
     while true {
@@ -83,7 +92,7 @@ final class SocketDiagnosis {
       let result = cl_diag_next(&dump, &row)
       if result == -1 { throw SystemError("read", "the kernel's socket table") }
       if result == 0 { return found }
-      // The kernel may ignore the port (Linux < 4.3 for some tables).
+      // The port is a hint to the kernel; what it does not filter is filtered here.
       guard request.port == 0 || row.port == request.port else { continue }
       if let entry = ListenerEntry(row, of: request.kind) { found.append(entry) }
     }

@@ -23,8 +23,10 @@ package final class SocketTable {
   /// Opens nothing: the netlink socket comes with the first question, and stays.
   package init(source: Source = .kernel) { self.source = source }
 
-  /// Every listener that takes what is meant for an address: wildcards, dual stack, SO_REUSEPORT siblings, and for
-  /// UDP and Unix datagrams the bound sockets. Throws when the table can't be read, never answers "nobody" then.
+  /// Every listener that takes what is meant for an address.
+  ///
+  /// Wildcards, dual stack and SO_REUSEPORT siblings included; for UDP and Unix datagrams these are the bound
+  /// sockets. A table that can't be read throws: it never reads as "nobody".
   package func listeners(on address: SocketAddress) throws(SystemError) -> [ListenerEntry] {
     let kind = address.socketProtocol
     var found: [ListenerEntry] = []
@@ -64,7 +66,7 @@ package final class SocketTable {
     return candidates.first { $0.inode == inode }.map { AcceptQueue(queued: $0.queued, limit: $0.limit) }
   }
 
-  /// Closed connections that keep the local port of an address in TIME_WAIT. It reads the whole connection table.
+  /// Closed connections that keep the port of an address in TIME_WAIT; reads the whole connection table.
   package func timeWait(on address: SocketAddress) throws(SystemError) -> Int {
     guard case .tcp(_, let port) = address else { return 0 }
     var count = 0
@@ -72,6 +74,19 @@ package final class SocketTable {
       count += try read(.timeWait(family: family, port: port)).count { $0.serves(address, path: .unknown) }
     }
     return count
+  }
+
+  /// What has the port of a TCP or UDP address without listening there; reads the whole connection table.
+  ///
+  /// Sockets that are only bound, connections from or to it, and with inode 0 what lingers of those
+  /// (TIME_WAIT, …).
+  package func occupants(of address: SocketAddress) throws(SystemError) -> [ListenerEntry] {
+    guard let port = address.port else { return [] }
+    var found: [ListenerEntry] = []
+    for family in address.overlappingFamilies {
+      found += try read(.occupying(address.socketProtocol, family: family, port: port))
+    }
+    return found.filter { $0.serves(address, path: .unknown) }
   }
 
   private func read(_ kinds: Set<SocketProtocol>) throws(SystemError) -> [ListenerEntry] {
