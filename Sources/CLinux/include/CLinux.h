@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "sockets.h"
+
 /* pidfd_open(2), pidfd_send_signal(2): Linux 5.3. flags of the latter: 0, or CL_PIDFD_PROCESS_GROUP (Linux 6.9). */
 #define CL_PIDFD_PROCESS_GROUP 4u
 int cl_pidfd_open(pid_t pid);
