@@ -12,7 +12,7 @@ package final class Listener {
   /// The name in the configuration.
   package var socket: String { opening.socket }
   /// Where it really listens: differs from the configuration only for port 0.
-  package private(set) var address: SocketAddress
+  package var address: SocketAddress { opening.address }
   package var options: SocketOptions { opening.options }
   package private(set) var origin: Origin
   /// The inode in sockfs: what /proc/PID/fd and sock_diag(7) show.
@@ -24,7 +24,8 @@ package final class Listener {
   /// Unix paths only: the path's inode, to tell whether it is still ours.
   package private(set) var entry: PathEntry?
 
-  let opening: SocketOpening
+  /// With the port that the kernel chose, so that a repair gets the same one.
+  private(set) var opening: SocketOpening
   private var descriptor: FileDescriptor?
   /// `close(_:)` was called: nothing is to be repaired.
   private(set) var isClosed = false
@@ -45,8 +46,7 @@ package final class Listener {
   }
 
   init(_ opened: consuming OpenedSocket, opening: SocketOpening) {
-    self.opening = opening
-    address = opened.address
+    self.opening = opening.at(opened.address)
     origin = .opened
     entry = opened.entry
     remarks = opened.remarks
@@ -57,7 +57,6 @@ package final class Listener {
   /// Takes over a bound socket: makes it listen, and gives it the options that can still be given.
   init(adopting inherited: consuming FileDescriptor, opening: SocketOpening) throws(SocketError) {
     self.opening = opening
-    address = opening.address
     origin = .inherited
     inode = Self.inode(of: inherited)
     if let path = opening.address.path {
@@ -105,7 +104,6 @@ package final class Listener {
 
   /// Goes on with another socket in place of this one, which is closed.
   func move(to opened: consuming OpenedSocket) {
-    address = opened.address
     origin = .opened
     entry = opened.entry
     inode = Self.inode(of: opened.descriptor)

@@ -92,6 +92,11 @@ package struct ActivationRequest: Hashable, Sendable {
   package var names: [String?]
   package var remarks: [String]
 
+  package init(names: [String?], remarks: [String]) {
+    self.names = names
+    self.remarks = remarks
+  }
+
   package enum Outcome: Hashable, Sendable {
     /// No variable is set, or no descriptor comes.
     case none

@@ -67,6 +67,11 @@ struct SocketOpening {
     return remarks
   }
 
+  /// The same, at another address.
+  func at(_ address: SocketAddress) -> SocketOpening {
+    SocketOpening(socket: socket, address: address, options: options)
+  }
+
   /// For remarks: socket "web" (127.0.0.1:80).
   var named: String { "socket \"\(socket)\" (\(address))" }
 

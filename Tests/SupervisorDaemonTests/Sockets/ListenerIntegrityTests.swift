@@ -26,7 +26,7 @@ struct ListenerIntegrityTests {
     "a TCP listener that a service shut down listens again on the same descriptor",
     arguments: [SHUT_RD, SHUT_RDWR])
   func shutDownTCP(how: Int) throws {
-    let listener = try openOne(definition(.tcp(loopback, port: 0)))
+    let listener = try openAtGivenPort { .tcp(loopback, port: $0) }
     let inode = listener.inode
     #expect(shutdown(listener.number, CInt(how)) == 0)
     #expect(connectOnce(listener.address) == ECONNREFUSED)
@@ -74,7 +74,7 @@ struct ListenerIntegrityTests {
     for _ in 0..<20 {
       let client = RawSocket(listener.address)
       #expect(client.connect(to: listener.address) == 0)
-      clients.append(dup(client.fd))
+      clients.append(fcntl(client.fd, F_DUPFD_CLOEXEC, 0))
     }
     for client in clients { close(client) }
     _ = listener.close()
@@ -115,9 +115,10 @@ struct ListenerIntegrityTests {
   func connected(atPath: Bool) throws {
     let folder = try TemporaryFolder()
     let kind = SocketAddress.UnixKind.datagram
-    let listener = try openOne(definition(atPath ? folder.address(kind) : .udp(loopback, port: 0)))
+    let listener =
+      try atPath ? openOne(definition(folder.address(kind))) : openAtGivenPort { .udp(loopback, port: $0) }
     let peer = try openOne(definition(atPath ? folder.address(kind, "peer") : .udp(loopback, port: 0)))
-    let damaged = RawSocket(owning: dup(listener.number))
+    let damaged = RawSocket(sharing: listener.number)
     #expect(damaged.connect(to: peer.address) == 0)
     #expect(listener.inspect() == [.connected])
     #expect(listener.prepareForLaunch().count == 1)
@@ -162,10 +163,8 @@ struct ListenerIntegrityTests {
 
   @Test("a socket whose address a leftover keeps is opened as soon as the leftover is gone")
   func lost() throws {
-    let listener = try openOne(definition(.tcp(loopback, port: 0)))
-    _ = listener.close()
-    let datagrams = try openOne(definition(.udp(loopback, port: try #require(listener.address.port))))
-    let leftover = RawSocket(owning: dup(datagrams.number))
+    let datagrams = try openAtGivenPort { .udp(loopback, port: $0) }
+    let leftover = RawSocket(sharing: datagrams.number)
     _ = shutdown(leftover.fd, CInt(SHUT_RDWR))
     #expect(datagrams.prepareForLaunch().first?.hasSuffix("Address already in use") == true)
     #expect(datagrams.inspect() == [.lost])

@@ -183,7 +183,7 @@ struct SocketOptionTests {
   }
 
   private func connectRaw(_ fd: CInt, _ address: SocketAddress) -> Int32 {
-    let copy = RawSocket(owning: dup(fd))
+    let copy = RawSocket(sharing: fd)
     return copy.connect(to: address)
   }
 }

@@ -56,6 +56,23 @@ func openOne(_ definition: SocketDefinition) throws -> Listener {
   return try #require(listeners.first)
 }
 
+/// Opens a listener at a port that is given: one that the kernel chose while binding to port 0 is let go by
+/// shutdown(2), which a configured one is not.
+func openAtGivenPort(_ make: (UInt16) -> SocketAddress) throws -> Listener {
+  var attempts = 0
+  while true {
+    let free = try openOne(definition(make(0)))
+    let address = make(try #require(free.address.port))
+    _ = free.close()
+    do {
+      return try openOne(definition(address))
+    } catch let error as SocketError {
+      attempts += 1
+      if error.kind != .addressInUse || attempts == 20 { throw error }
+    }
+  }
+}
+
 /// The error of opening.
 func failure(_ definition: SocketDefinition) -> SocketError? {
   #expect(throws: SocketError.self) { _ = try ListenerOpener.open(definition) }
@@ -78,9 +95,12 @@ struct RawSocket: ~Copyable {
 
   init(owning fd: CInt) { self.fd = fd }
 
+  /// Another descriptor of the same open file description, as a service has it.
+  init(sharing other: CInt) { fd = fcntl(other, F_DUPFD_CLOEXEC, 0) }
+
   deinit { close(fd) }
 
-  /// 0, or errno. Waits a second at most.
+  /// Returns 0, or errno, after a second at most.
   func connect(to address: SocketAddress) -> Int32 {
     var limit = timeval(tv_sec: 1, tv_usec: 0)
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
