@@ -3,6 +3,8 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
+// Where a test needs a socket to be gone once it is closed, it runs in a process of its own: while another test
+// starts a process, that one has copies of all descriptors until it executes its program.
 @Suite("The integrity of a listener", .timeLimit(.minutes(1)))
 struct ListenerIntegrityTests {
   private static let abstract = SocketAddress.unix(.stream, .abstract("sockets-integrity-\(getpid())"))
@@ -43,25 +45,27 @@ struct ListenerIntegrityTests {
   }
 
   @Test("a Unix or UDP socket that a service shut down is opened anew", arguments: 0..<5)
-  func shutDownOthers(which: Int) throws {
-    let folder = try TemporaryFolder()
-    let address = [
-      folder.address(.stream), folder.address(.datagram), folder.address(.sequencedPacket), Self.abstract,
-      .udp(loopback, port: 0),
-    ][which]
-    let listener = try openOne(definition(address))
-    let (inode, actual) = (listener.inode, listener.address)
-    _ = shutdown(listener.number, CInt(SHUT_RDWR))
-    #expect(listener.inspect() == [.shutDown])
-    let remarks = listener.prepareForLaunch()
-    #expect(remarks.count == 1)
-    #expect(remarks.first?.contains("had been shut down by the service; it was opened anew") == true)
-    #expect(listener.inspect() == [])
-    #expect(listener.inode != inode)
-    #expect(listener.address == actual)
-    expectServing(listener)
-    _ = listener.close()
-    #expect(folder.entries.isEmpty)
+  func shutDownOthers(which: Int) async {
+    await #expect(processExitsWith: .success) { [which = which as Int] in
+      let folder = try TemporaryFolder()
+      let address = [
+        folder.address(.stream), folder.address(.datagram), folder.address(.sequencedPacket), Self.abstract,
+        .udp(loopback, port: 0),
+      ][which]
+      let listener = try openOne(definition(address))
+      let (inode, actual) = (listener.inode, listener.address)
+      _ = shutdown(listener.number, CInt(SHUT_RDWR))
+      #expect(listener.inspect() == [.shutDown])
+      let remarks = listener.prepareForLaunch()
+      #expect(remarks.count == 1)
+      #expect(remarks.first?.contains("had been shut down by the service; it was opened anew") == true)
+      #expect(listener.inspect() == [])
+      #expect(listener.inode != inode)
+      #expect(listener.address == actual)
+      expectServing(listener)
+      _ = listener.close()
+      #expect(folder.entries.isEmpty)
+    }
   }
 
   @Test("a queue that a service made shorter is as long again")
@@ -145,34 +149,38 @@ struct ListenerIntegrityTests {
   }
 
   @Test("a path that leads to another's living socket is spared until that one is gone")
-  func pathReplaced() throws {
-    let folder = try TemporaryFolder()
-    let listener = try openOne(definition(folder.address()))
-    unlink(folder.path + "/s")
-    let other = RawSocket(folder.address())
-    #expect(other.bind(to: folder.address()) == 0)
-    #expect(listener.inspect() == [.pathReplaced])
-    #expect(listener.prepareForLaunch().first?.hasSuffix("Address already in use") == true)
-    #expect(listener.inspect() == [.pathReplaced])
-    _ = consume other
-    #expect(listener.prepareForLaunch().count == 1)
-    #expect(listener.inspect() == [])
-    expectServing(listener)
-    _ = listener.close()
+  func pathReplaced() async {
+    await #expect(processExitsWith: .success) {
+      let folder = try TemporaryFolder()
+      let listener = try openOne(definition(folder.address()))
+      unlink(folder.path + "/s")
+      let other = RawSocket(folder.address())
+      #expect(other.bind(to: folder.address()) == 0)
+      #expect(listener.inspect() == [.pathReplaced])
+      #expect(listener.prepareForLaunch().first?.hasSuffix("Address already in use") == true)
+      #expect(listener.inspect() == [.pathReplaced])
+      _ = consume other
+      #expect(listener.prepareForLaunch().count == 1)
+      #expect(listener.inspect() == [])
+      expectServing(listener)
+      _ = listener.close()
+    }
   }
 
   @Test("a socket whose address a leftover keeps is opened as soon as the leftover is gone")
-  func lost() throws {
-    let datagrams = try openAtGivenPort { .udp(loopback, port: $0) }
-    let leftover = RawSocket(sharing: datagrams.number)
-    _ = shutdown(leftover.fd, CInt(SHUT_RDWR))
-    #expect(datagrams.prepareForLaunch().first?.hasSuffix("Address already in use") == true)
-    #expect(datagrams.inspect() == [.lost])
-    #expect(datagrams.number == -1)
-    _ = consume leftover
-    #expect(datagrams.prepareForLaunch().count == 1)
-    #expect(datagrams.inspect() == [])
-    expectServing(datagrams)
-    _ = datagrams.close()
+  func lost() async {
+    await #expect(processExitsWith: .success) {
+      let datagrams = try openAtGivenPort { .udp(loopback, port: $0) }
+      let leftover = RawSocket(sharing: datagrams.number)
+      _ = shutdown(leftover.fd, CInt(SHUT_RDWR))
+      #expect(datagrams.prepareForLaunch().first?.hasSuffix("Address already in use") == true)
+      #expect(datagrams.inspect() == [.lost])
+      #expect(datagrams.number == -1)
+      _ = consume leftover
+      #expect(datagrams.prepareForLaunch().count == 1)
+      #expect(datagrams.inspect() == [])
+      expectServing(datagrams)
+      _ = datagrams.close()
+    }
   }
 }

@@ -133,7 +133,7 @@ struct SocketActivationTests {
   @Test("an absurd count does not make the daemon crash or close what is its own")
   func absurd() async {
     await #expect(processExitsWith: .success) {
-      let before = openDescriptors()
+      let before = openSockets()
       for count in ["2147483647", "-1", "x", "999999999999999999999", ""] {
         announce(count: 0)
         setenv("LISTEN_FDS", count, 1)
@@ -142,7 +142,7 @@ struct SocketActivationTests {
         #expect(!activation.remarks.isEmpty)
         #expect(getenv("LISTEN_FDS") == nil)
       }
-      #expect(openDescriptors() == before)
+      #expect(openSockets() == before)
     }
   }
 
@@ -154,7 +154,7 @@ struct SocketActivationTests {
       let queued = RawSocket(tcp.address)
       inherit(tcp.number, as: 200)
       inherit(stranger.number, as: 201)
-      let before = (tcp.inode, openDescriptors())
+      let before = (tcp.inode, openSockets())
       let address = tcp.address
       let strange = stranger.address
       _ = tcp.close()
@@ -184,7 +184,7 @@ struct SocketActivationTests {
       #expect(sockets.close("web").first?.contains("stays open") == true)
       #expect(sockets.isOpen("web"))
       #expect(sockets.closeAll().isEmpty)
-      #expect(openDescriptors() == before.1 - 4)
+      #expect(openSockets() == before.1 - 4)
     }
   }
 

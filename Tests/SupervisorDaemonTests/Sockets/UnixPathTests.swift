@@ -3,19 +3,25 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
+// Where a test needs a socket to be gone once it is closed, it runs in a process of its own: while another test
+// starts a process, that one has copies of all descriptors until it executes its program.
 @Suite("The path of a Unix socket", .timeLimit(.minutes(1)))
 struct UnixPathTests {
   static let kinds = SocketAddress.UnixKind.allCases
 
-  @Test("a stale path is replaced, whatever kind left it", arguments: kinds, kinds)
-  func stale(left: SocketAddress.UnixKind, wanted: SocketAddress.UnixKind) throws {
-    let folder = try TemporaryFolder()
-    let before = RawSocket(folder.address(left))
-    #expect(before.bind(to: folder.address(left)) == 0)
-    _ = consume before
-    let listener = try openOne(definition(folder.address(wanted)))
-    expectServing(listener)
-    _ = listener.close()
+  @Test("a stale path is replaced, whatever kind left it")
+  func stale() async {
+    await #expect(processExitsWith: .success) {
+      let folder = try TemporaryFolder()
+      for (left, wanted) in Self.kinds.flatMap({ left in Self.kinds.map { (left, $0) } }) {
+        let before = RawSocket(folder.address(left))
+        #expect(before.bind(to: folder.address(left)) == 0)
+        _ = consume before
+        let listener = try openOne(definition(folder.address(wanted)))
+        expectServing(listener)
+        _ = listener.close()
+      }
+    }
   }
 
   @Test("a path that somebody has, listening or only bound, is spared", arguments: kinds, [false, true])
