@@ -10,6 +10,7 @@
 
 #include "holder_walk.h"
 #include "socket_diag.h"
+#include "sockets.h"
 #include "trial_bind.h"
 
 /* pidfd_open(2), pidfd_send_signal(2): Linux 5.3. flags of the latter: 0, or CL_PIDFD_PROCESS_GROUP (Linux 6.9). */

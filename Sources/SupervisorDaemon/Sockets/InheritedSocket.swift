@@ -1,0 +1,77 @@
+// One descriptor of LISTEN_FDS that proved to be a listening socket.
+
+import Glibc
+import Supervisor
+
+/// A socket that came with the start of the daemon; closed unless somebody takes it.
+package final class InheritedSocket {
+  package let identity: Identity
+  private var descriptor: FileDescriptor?
+
+  /// What tells it from others.
+  package struct Identity: Hashable, Sendable {
+    /// The number it came as, for the log.
+    package var number: Int32
+    /// From LISTEN_FDNAMES.
+    package var name: String?
+    package var address: SocketAddress
+
+    package init(number: Int32, name: String?, address: SocketAddress) {
+      self.number = number
+      self.name = name
+      self.address = address
+    }
+  }
+
+  private init(owning descriptor: consuming FileDescriptor, _ identity: Identity) {
+    self.identity = identity
+    self.descriptor = consume descriptor
+  }
+
+  enum Examination {
+    case socket(InheritedSocket)
+    case notOpen
+    /// Why.
+    case unusable(String)
+  }
+
+  /// Looks at a descriptor and takes it over if it is a socket.
+  ///
+  /// Anything else stays as it is: who knows whose it is.
+  static func examine(_ number: CInt, name: String?) -> Examination {
+    let label = "inherited descriptor \(number)" + (name.map { " \"\(ProcessTable.printable($0))\"" } ?? "")
+    var status = stat()
+    guard fstat(number, &status) == 0 else { return .notOpen }
+    guard status.isSocket else { return .unusable("\(label) is \(status.kindOfFile), no socket; ignored") }
+    let descriptor = FileDescriptor(owning: number)
+    guard let address = address(of: descriptor) else {
+      return .unusable("\(label) is no TCP, UDP or named Unix socket; closed")
+    }
+    // Bound, not yet listening is fine: listen(2) follows.
+    if address.accepts, KernelAddress.hasPeer(number) {
+      return .unusable("\(label) is a connection, not a listening socket (Accept=no is needed); closed")
+    }
+    return .socket(
+      InheritedSocket(owning: descriptor, Identity(number: number, name: name, address: address)))
+  }
+
+  /// Gives the descriptor away, once.
+  func take() -> FileDescriptor? {
+    let taken = descriptor.take()
+    return taken
+  }
+
+  /// Closes it unless it was taken.
+  func close() { descriptor = nil }
+
+  private static func address(of descriptor: borrowing FileDescriptor) -> SocketAddress? {
+    guard let type = KernelOption.read(descriptor.number, SOL_SOCKET, SO_TYPE),
+      let protocolNumber = KernelOption.read(descriptor.number, SOL_SOCKET, SO_PROTOCOL)
+    else { return nil }
+    do throws(SystemError) {
+      return try KernelAddress(of: descriptor.number).decoded(type: type, protocolNumber: protocolNumber)
+    } catch {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,124 @@
+// The owner of one listening socket. Opening is SocketOpening's, repairing ListenerIntegrity's.
+
+import CLinux
+import Glibc
+import Supervisor
+
+/// An open socket of the configuration: one address of one `[socket.NAME]`.
+///
+/// Losing it by accident is what the daemon exists to prevent, so it is closed by `close(_:)` and nothing
+/// else.
+package final class Listener {
+  /// The name in the configuration.
+  package var socket: String { opening.socket }
+  /// Where it really listens: differs from the configuration only for port 0.
+  package var address: SocketAddress { opening.address }
+  package var options: SocketOptions { opening.options }
+  package private(set) var origin: Origin
+  /// The inode in sockfs: what /proc/PID/fd and sock_diag(7) show.
+  ///
+  /// Changes when a repair has to open anew.
+  package private(set) var inode: UInt64
+  /// What the log should say of its opening.
+  package private(set) var remarks: [String]
+  /// Unix paths only: the path's inode, to tell whether it is still ours.
+  package private(set) var entry: PathEntry?
+
+  /// With the port that the kernel chose, so that a repair gets the same one.
+  private(set) var opening: SocketOpening
+  private var descriptor: FileDescriptor?
+  /// `close(_:)` was called: nothing is to be repaired.
+  private(set) var isClosed = false
+
+  package enum Origin: String, Sendable {
+    /// By the daemon.
+    case opened
+    /// By whoever started the daemon, sd_listen_fds(3): that process usually holds it, too, and owns its
+    /// path.
+    case inherited
+  }
+
+  /// What becomes of the path of a Unix socket.
+  package enum PathFate {
+    /// Removed if it is still ours and the daemon made it.
+    case removingPath
+    case keepingPath
+  }
+
+  init(_ opened: consuming OpenedSocket, opening: SocketOpening) {
+    self.opening = opening.at(opened.address)
+    origin = .opened
+    entry = opened.entry
+    remarks = opened.remarks
+    inode = Self.inode(of: opened.descriptor)
+    descriptor = consume opened.descriptor
+  }
+
+  /// Takes over a bound socket: makes it listen, and gives it the options that can still be given.
+  init(adopting inherited: consuming FileDescriptor, opening: SocketOpening) throws(SocketError) {
+    self.opening = opening
+    origin = .inherited
+    inode = Self.inode(of: inherited)
+    if let path = opening.address.path {
+      do throws(SystemError) {
+        entry = PathEntry(path: path, status: try PathEntry.status(of: path))
+      } catch {
+        entry = nil  // gone already: inspect() says so
+      }
+    }
+    remarks = opening.applyToBound(inherited.number)
+    if opening.address.accepts { try opening.listen(on: inherited.number) }
+    descriptor = consume inherited
+  }
+
+  deinit {
+    if isOpen { assertionFailure("\(opening.named) was lost instead of closed") }
+  }
+
+  /// False after `close(_:)`, and after a repair that failed half-way.
+  package var isOpen: Bool { number >= 0 }
+
+  /// The descriptor, to hand it over or to watch it; -1 when it is not open.
+  ///
+  /// A repair may change it: ask each time.
+  package var number: CInt {
+    switch descriptor {
+    case .some(let descriptor): descriptor.number
+    case .none: -1
+    }
+  }
+
+  /// Closes it, and returns what the log should say.
+  package func close(_ fate: PathFate = .removingPath) -> [String] {
+    isClosed = true
+    descriptor = nil
+    guard let entry, fate == .removingPath, origin == .opened else { return [] }
+    self.entry = nil
+    do throws(SystemError) {
+      guard try entry.removeIfOurs() == .replaced else { return [] }
+      return ["\(opening.named) left \(entry.path) alone: somebody replaced it"]
+    } catch {
+      return [error.description]
+    }
+  }
+
+  /// Goes on with another socket in place of this one, which is closed.
+  func move(to opened: consuming OpenedSocket) {
+    origin = .opened
+    entry = opened.entry
+    inode = Self.inode(of: opened.descriptor)
+    descriptor = consume opened.descriptor
+  }
+
+  /// Lets go of the socket, because its address is needed for the next one.
+  func loseDescriptor() { descriptor = nil }
+
+  private static func inode(of descriptor: borrowing FileDescriptor) -> UInt64 {
+    do throws(SystemError) {
+      return UInt64(try descriptor.status().st_ino)
+    } catch {
+      // fstat(2) of an open socket can't fail.
+      preconditionFailure("fstat: \(error)")
+    }
+  }
+}

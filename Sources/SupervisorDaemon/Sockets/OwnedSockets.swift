@@ -1,0 +1,103 @@
+// All the listeners of the daemon, by the names of the configuration.
+
+import Supervisor
+
+/// The sockets that the daemon owns.
+package final class OwnedSockets {
+  /// In the order of the configuration.
+  package let definitions: [SocketDefinition]
+  /// What the log should say of opening and taking over.
+  package let remarks: [String]
+  private var listeners: [String: [Listener]]
+
+  /// Takes over what came with the start, and opens the rest.
+  ///
+  /// When one fails all are closed again, and the paths that were made are gone; the error tells of every one
+  /// that failed.
+  package init(
+    definitions: [SocketDefinition], activation: SocketActivation
+  ) throws(SocketOpenFailure) {
+    self.definitions = definitions
+    let takeover = SocketTakeover.match(activation.inherited.map(\.identity), definitions)
+    // First: a new listener may want the address of one that nobody claims.
+    for rejection in takeover.rejected { activation.inherited[rejection.index].close() }
+    var opened: [String: [Listener]] = [:]
+    var errors: [SocketError] = []
+    for definition in definitions {
+      for (position, address) in definition.addresses.enumerated() {
+        let claim = takeover.claims[SocketTakeover.Slot(socket: definition.name, position: position)]
+        do throws(SocketError) {
+          let inherited = claim.flatMap { activation.inherited[$0].take() }
+          opened[definition.name, default: []].append(try Self.listener(inherited, address, definition))
+        } catch {
+          errors.append(error)
+        }
+      }
+    }
+    listeners = opened
+    remarks =
+      activation.remarks + takeover.rejected.map(\.remark)
+      + definitions.flatMap { opened[$0.name, default: []].flatMap(\.remarks) }
+    if !errors.isEmpty {
+      _ = closeAll()
+      throw SocketOpenFailure(errors: errors)
+    }
+  }
+
+  deinit { _ = closeAll() }
+
+  /// The listeners of a socket in the order of its addresses; empty while it is closed.
+  package func listeners(of name: String) -> [Listener] { listeners[name, default: []] }
+
+  /// False after `close(_:)`, and for a name that the configuration doesn't have.
+  package func isOpen(_ name: String) -> Bool { listeners[name] != nil }
+
+  /// Closes a socket, for a run by hand (`stop --close`).
+  ///
+  /// Returns what the log and the person should read.
+  ///
+  /// A socket that was inherited stays open: whoever opened it holds it as well, so that closing it would
+  /// free nothing, and nobody could open it again.
+  package func close(_ name: String) -> [String] {
+    let open = listeners(of: name)
+    if let foreign = open.first(where: { $0.origin == .inherited }) {
+      return [
+        "socket \"\(name)\" stays open: \(foreign.address) came from whoever started the daemon "
+          + "(under systemd: stop its .socket unit)"
+      ]
+    }
+    listeners[name] = nil
+    return open.flatMap { $0.close() }
+  }
+
+  /// Opens a socket again after `close(_:)`; nothing happens to one that is open.
+  ///
+  /// Returns what the log should say.
+  package func reopen(_ name: String) throws(SocketOpenFailure) -> [String] {
+    guard listeners[name] == nil, let definition = definitions.first(where: { $0.name == name }) else {
+      return []
+    }
+    do throws(SocketError) {
+      let opened = try ListenerOpener.open(definition)
+      listeners[name] = opened
+      return opened.flatMap(\.remarks)
+    } catch {
+      throw SocketOpenFailure(errors: [error])
+    }
+  }
+
+  /// Closes everything at the end of the daemon, and returns what the log should say.
+  package func closeAll() -> [String] {
+    let all = listeners
+    listeners = [:]
+    return definitions.flatMap { all[$0.name, default: []].flatMap { $0.close() } }
+  }
+
+  private static func listener(
+    _ inherited: consuming FileDescriptor?, _ address: SocketAddress, _ definition: SocketDefinition
+  ) throws(SocketError) -> Listener {
+    guard let inherited else { return try ListenerOpener.open(address, of: definition) }
+    let opening = SocketOpening(socket: definition.name, address: address, options: definition.options)
+    return try Listener(adopting: inherited, opening: opening)
+  }
+}
