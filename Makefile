@@ -1,0 +1,45 @@
+# Each target does all of its own set-up: `make run` and `make test` work on a fresh clone.
+SWIFT ?= swift
+RELEASE := .build/release
+PYTHON := examples/demo examples/origin/server.py bench/bench.py
+
+.DEFAULT_GOAL := build
+.PHONY: build release run test bench check format man setup clean help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: ## install what is missing (Debian, Ubuntu)
+	@scripts/setup
+
+build: setup ## debug build
+	$(SWIFT) build
+
+release: setup ## release build, the Swift runtime linked statically
+	$(SWIFT) build -c release --static-swift-stdlib
+
+run: release ## the demonstration: a leaked port, without and with fdsupervisord
+	@examples/demo $(RELEASE)
+
+test: setup ## every test
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --parallel
+
+bench: release ## benchmarks beside the peers that are installed
+	@bench/bench.py --binaries $(RELEASE)
+
+check: setup man ## format, warnings, man pages, scripts, our own rules
+	$(SWIFT) format lint --recursive --strict Package.swift Sources Tests
+	bash -n .ci/run scripts/setup scripts/check-man
+	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(PYTHON)
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --filter Tidy
+
+man: ## check the man pages
+	@scripts/check-man docs/man/*.[1-8]
+
+format: ## format the Swift sources
+	$(SWIFT) format format --in-place --recursive Package.swift Sources Tests
+
+clean: ## remove what was built
+	$(SWIFT) package clean
