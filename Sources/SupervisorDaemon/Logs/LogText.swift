@@ -25,6 +25,7 @@ enum LogText {
 
   /// Appends a line for a terminal: colours pass, everything else that moves a cursor is made visible.
   static func appendForTerminal(_ line: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+    let line = line.last == UInt8(ascii: "\r") ? UnsafeRawBufferPointer(rebasing: line.dropLast()) : line
     guard line.contains(where: { $0 < 32 || $0 == 127 || $0 == 0xC2 }) else {
       return output.append(contentsOf: line)
     }

@@ -172,6 +172,24 @@ struct LogFileTests {
     if how == "rename" { #expect(stage.text("moved") == "old\n") }
   }
 
+  @Test("is found again by itself, within a second of writing", arguments: ["rename", "unlink", "truncate"])
+  func movedUnnoticed(how: String) throws {
+    let stage = try LogStage()
+    let log = log(stage, maxSize: 20)
+    let output = try log.descriptorForLaunch()
+    try output.print("12345678\nabcdefg\n")
+    try stage.settle()
+    switch how {
+    case "rename": rename(stage.path("app.log"), stage.path("moved"))
+    case "unlink": unlink(stage.path("app.log"))
+    default: truncate(stage.path("app.log"), 0)
+    }
+    try stage.pass(.milliseconds(1010))
+    try output.print("new and long\n")
+    try stage.settle()
+    #expect(files(stage) == ["", "", "", "new and long\n"])
+  }
+
   @Test("is not rotated a second time when somebody else did it")
   func rotatedByOthers() throws {
     let stage = try LogStage()

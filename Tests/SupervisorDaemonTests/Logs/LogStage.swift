@@ -62,6 +62,14 @@ final class LogStage {
     }
   }
 
+  /// Runs the loop for so long: only for what is promised by the clock.
+  func pass(_ duration: Duration) throws {
+    var isOver = false
+    let timer = try loop.timer(at: Clock.now() + duration) { isOver = true }
+    try run { isOver }
+    timer.cancel()
+  }
+
   /// Runs a program with this as its output until it is gone; returns its status.
   func finish(_ command: [String], output: borrowing FileDescriptor) throws -> Int32 {
     var pid: pid_t = 0
