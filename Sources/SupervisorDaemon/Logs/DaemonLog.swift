@@ -1,0 +1,81 @@
+// The daemon's own log: one entry per decision, to the journal or as a line of text to stderr.
+
+import Glibc
+import Supervisor
+
+/// What an operator may match on, MESSAGE_ID= of systemd.journal-fields(7): 128 bits as 32 hexadecimal digits.
+package struct MessageID: Hashable, Sendable {
+  package let text: String
+  package init(_ text: String) { self.text = text }
+}
+
+/// The daemon's own log.
+package final class DaemonLog {
+  /// What is less severe than this is not logged.
+  package var threshold: LogLevel
+
+  private let output: NonBlockingOutput
+  private let journal: JournalSocket?
+  private let style: Style
+
+  /// How a line of text says its level.
+  package enum Style: Sendable { case plain, coloured, prioritized }
+
+  /// With a journal, entries go there, and to `output` only what journald does not take.
+  package init(
+    output: NonBlockingOutput, threshold: LogLevel = .info, style: Style = .plain,
+    journal: JournalSocket? = nil
+  ) {
+    (self.output, self.threshold, self.style, self.journal) = (output, threshold, style, journal)
+  }
+
+  /// Logs one entry; control characters become visible, so nobody's name can pretend to be a line.
+  ///
+  /// `lines` are what belongs below the message, such as the last output of a service.
+  package func log(
+    _ level: LogLevel, service: String? = nil, generation: Int? = nil, pid: Int32? = nil,
+    _ message: @autoclosure () -> String, lines: [String] = [], messageID: MessageID? = nil
+  ) {
+    guard level <= threshold else { return }
+    let text = [ProcessTable.printable(message())] + lines.map { "  | " + LogText.text(of: Array($0.utf8)) }
+    let service = service.map(ProcessTable.printable)
+    if let journal {
+      var fields: [(name: String, value: String)] = [
+        ("MESSAGE", (service.map { "\($0): " } ?? "") + text.joined(separator: "\n")),
+        ("PRIORITY", "\(level.rawValue)"), ("SYSLOG_IDENTIFIER", "fdsupervisord"),
+      ]
+      if let messageID { fields.append(("MESSAGE_ID", messageID.text)) }
+      if let service { fields.append(("SERVICE", service)) }
+      if let generation { fields.append(("GENERATION", "\(generation)")) }
+      if let pid { fields.append(("PID", "\(pid)")) }
+      if journal.send(fields) { return }
+    }
+    write(level, service: service, text)
+  }
+
+  /// Writes what still waits for a reader, as far as that goes now: for the end of the program.
+  package func flush() { output.flush() }
+
+  private func write(_ level: LogLevel, service: String?, _ text: [String]) {
+    let name = "fdsupervisord: " + (service.map { "\($0): " } ?? "")
+    let lines = text.map { line in
+      switch style {
+      case .plain: name + line + "\n"
+      case .prioritized: "<\(level.rawValue)>" + name + line + "\n"
+      case .coloured: Self.colour(level).map { "\($0)\(name)\(line)\u{1B}[0m\n" } ?? name + line + "\n"
+      }
+    }
+    output.write(Array(lines.joined().utf8))
+  }
+
+  /// The colour of a level, as journalctl(1) has them; nil for the terminal's own.
+  private static func colour(_ level: LogLevel) -> String? {
+    switch level {
+    case .error: "\u{1B}[1;31m"
+    case .warning: "\u{1B}[33m"
+    case .notice: "\u{1B}[1m"
+    case .info: nil
+    case .debug: "\u{1B}[2m"
+    }
+  }
+}

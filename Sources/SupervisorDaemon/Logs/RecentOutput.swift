@@ -1,0 +1,30 @@
+// The last output of one service, in memory. Costs nothing before the first byte.
+
+/// A bounded memory of bytes: the oldest go first.
+struct RecentOutput {
+  /// Bytes.
+  static let limit = 64 << 10
+
+  private var bytes: [UInt8] = []
+
+  mutating func add(_ new: UnsafeRawBufferPointer) {
+    let new = UnsafeRawBufferPointer(rebasing: new.suffix(Self.limit))
+    if bytes.count + new.count > Self.limit { makeRoom(for: new.count) }
+    bytes.append(contentsOf: new)
+  }
+
+  /// Ends a partial line.
+  mutating func finishLine() {
+    if let last = bytes.last, last != newline { bytes.append(newline) }
+  }
+
+  /// The last lines, at most `count`, the partial one included.
+  func lines(_ count: Int) -> [String] { LogText.lastLines(count, of: bytes) }
+
+  /// Half goes at once, so that a byte is moved once and not with every addition; then to the end of the line.
+  private mutating func makeRoom(for count: Int) {
+    let cut = min(bytes.count, max(bytes.count + count - Self.limit, Self.limit / 2))
+    let next = bytes[cut...].firstIndex(of: newline).map { $0 + 1 }
+    bytes.removeFirst(next ?? cut)
+  }
+}
