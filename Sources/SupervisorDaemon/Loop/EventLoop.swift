@@ -28,6 +28,13 @@ package final class EventLoop {
     return result
   }
 
+  /// Waits for one event, at most so long, and handles it; false when none came, sd_event_run(3).
+  package func turn(atMost limit: Duration) throws(SystemError) -> Bool {
+    let result = sd_event_run(event, limit.wholeNanoseconds / 1000)
+    if result < 0 { throw SystemError("run the event loop", code: -result) }
+    return result > 0
+  }
+
   /// Ends `run()` after the handler that is running now.
   package func exit(_ status: Int32) { _ = sd_event_exit(event, status) }
 
