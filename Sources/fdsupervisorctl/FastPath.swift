@@ -28,7 +28,8 @@ struct FastPath {
       }
       index += 1
     }
-    guard let first = words.first, let verb = ServiceVerb(rawValue: first), verb == .status || words.count > 1 else {
+    guard let first = words.first, let verb = ServiceVerb(rawValue: first), verb == .status || words.count > 1
+    else {
       return nil
     }
     self.verb = verb

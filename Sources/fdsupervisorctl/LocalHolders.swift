@@ -5,5 +5,6 @@ import Supervisor
 /// MERGE: replace the body by `HolderQuery.holders(of: address)` of Sources/Supervisor/Ports.
 func localHolders(_ address: SocketAddress) -> HoldersReply {
   HoldersReply(
-    address: address.description, holders: [], remarks: ["cannot tell who holds \(address): there is no daemon to ask"])
+    address: address.description, holders: [],
+    remarks: ["cannot tell who holds \(address): there is no daemon to ask"])
 }

@@ -5,7 +5,9 @@ import Supervisor
 
 enum Operation {
   /// Calls the method and shows the outcomes; 1 when one of them is bad.
-  static func run(_ method: ControlMethod, _ parameters: some Encodable, _ session: Session) throws(Failure) -> Int32 {
+  static func run(_ method: ControlMethod, _ parameters: some Encodable, _ session: Session) throws(Failure)
+    -> Int32
+  {
     let progress = ProgressLine(for: session)
     let reply = try session.call(method, parameters, onProgress: progress?.show)
     progress?.clear()
@@ -32,7 +34,8 @@ struct ProgressLine {
   func show(_ reply: ControlClient.Reply) {
     do throws(ControlClientError) {
       let progress = try reply.decode(ProgressReply.self).progress
-      let text = Text.shortened(ProcessTable.printable("\(progress.service): \(progress.message)"), to: Self.width)
+      let text = Text.shortened(
+        ProcessTable.printable("\(progress.service): \(progress.message)"), to: Self.width)
       Output.write("\r\u{1b}[K\(text)", to: STDERR_FILENO)
     } catch {}
   }

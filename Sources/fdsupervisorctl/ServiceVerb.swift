@@ -58,7 +58,8 @@ struct Selection {
     if name.isEmpty { throw Failure(ExitStatus.usage, "the name of a service is empty") }
     if name.utf8.count > longestName {
       throw Failure(
-        ExitStatus.usage, "\"\(name.prefix(32))…\" has \(name.utf8.count) bytes, a name at most \(longestName)")
+        ExitStatus.usage,
+        "\"\(name.prefix(32))…\" has \(name.utf8.count) bytes, a name at most \(longestName)")
     }
     if ProcessTable.printable(name) != name {
       throw Failure(ExitStatus.usage, "\"\(name)\" has a control character, which no name has")

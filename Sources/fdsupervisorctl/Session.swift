@@ -28,7 +28,8 @@ struct Session {
   func connect() throws(Failure) -> ControlClient {
     guard let path = control ?? ControlPath.standard() else {
       throw Failure(
-        ExitStatus.noDaemon, "cannot tell where the daemon is: XDG_RUNTIME_DIR is not set; say --control PATH")
+        ExitStatus.noDaemon, "cannot tell where the daemon is: XDG_RUNTIME_DIR is not set; say --control PATH"
+      )
     }
     do throws(ControlClientError) {
       return try ControlClient(path: path)
@@ -55,7 +56,9 @@ struct Session {
     Output.print(lines(try Self.decode(reply, type)))
   }
 
-  static func decode<Value: Decodable>(_ reply: ControlClient.Reply, _ type: Value.Type) throws(Failure) -> Value {
+  static func decode<Value: Decodable>(_ reply: ControlClient.Reply, _ type: Value.Type) throws(Failure)
+    -> Value
+  {
     do throws(ControlClientError) {
       return try reply.decode(type)
     } catch { throw failure(error) }

@@ -48,7 +48,8 @@ package final class ControlClient {
     onProgress: ((Reply) -> Void)? = nil
   ) throws(ControlClientError) -> Reply {
     try send(
-      Wire.call("\(ControlMethod.interface).\(method.rawValue)", parameters: parameters, more: onProgress != nil))
+      Wire.call(
+        "\(ControlMethod.interface).\(method.rawValue)", parameters: parameters, more: onProgress != nil))
     while true {
       let reply = try receive()
       if !reply.continues { return reply }
@@ -73,7 +74,8 @@ package final class ControlClient {
       var sent = 0
       while sent < message.count {
         sent += try message.withUnsafeBufferPointer { bytes throws(SystemError) in
-          try UnixStream.send(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[sent...])), to: socket)
+          try UnixStream.send(
+            UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[sent...])), to: socket)
         }
       }
     } catch {
@@ -116,10 +118,12 @@ package final class ControlClient {
 
   private static func refusal(_ error: String, _ parameters: [UInt8]) -> ControlClientError {
     let name = error.split(separator: ".").last.map(String.init) ?? error
-    if error.hasPrefix(ControlMethod.interface + "."), let message = JSONObject(parameters)?.string("message") {
+    if error.hasPrefix(ControlMethod.interface + "."), let message = JSONObject(parameters)?.string("message")
+    {
       return .refused(name: name, message: message)
     }
     let text = String(decoding: parameters, as: UTF8.self)
-    return .refused(name: name, message: "the daemon refused the call: \(name) \(text); is it the same version?")
+    return .refused(
+      name: name, message: "the daemon refused the call: \(name) \(text); is it the same version?")
   }
 }

@@ -48,7 +48,9 @@ package struct ServiceSelection: Codable, Hashable, Sendable {
   }
 }
 
-/// Stop. `close` shuts the sockets of the services too, for a run by hand; `start` opens them again.
+/// Stop.
+///
+/// `close` shuts the sockets of the services too, for a run by hand; `start` opens them again.
 package struct StopParameters: Codable, Hashable, Sendable {
   package var names: [String]
   package var all: Bool?
@@ -254,7 +256,8 @@ package struct SocketStatus: Codable, Hashable, Sendable {
   package var holders: [HolderRecord]
 
   package init(
-    name: String, address: String, inode: UInt64, queued: Int?, limit: Int?, origin: String, services: [String],
+    name: String, address: String, inode: UInt64, queued: Int?, limit: Int?, origin: String,
+    services: [String],
     holders: [HolderRecord]
   ) {
     self.name = name

@@ -75,7 +75,9 @@ package struct JSONObject {
     }
   }
 
-  /// Over an object or array, to the place after its end. The object around it is level 1.
+  /// Over an object or array, to the place after its end.
+  ///
+  /// The object around it is level 1.
   private func nested(from start: Int) -> Int? {
     var open: [UInt8] = []
     var at = start

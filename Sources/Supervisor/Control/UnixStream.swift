@@ -44,7 +44,9 @@ package enum UnixStream {
     if code != 0 { throw SystemError("connect to", path, code: code) }
   }
 
-  /// Sends some of the bytes, without a SIGPIPE, send(2); how many. EAGAIN is thrown.
+  /// Sends some of the bytes, without a SIGPIPE, send(2); how many.
+  ///
+  /// EAGAIN is thrown.
   package static func send(
     _ bytes: UnsafeRawBufferPointer, to socket: borrowing FileDescriptor
   ) throws(SystemError) -> Int {

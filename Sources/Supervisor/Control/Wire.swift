@@ -65,7 +65,9 @@ package enum Wire {
     Array("{\"parameters\":".utf8) + parameters + Array((continues ? ",\"continues\":true}\0" : "}\0").utf8)
   }
 
-  /// An error, with its closing NUL. The name is one of ours, so it needs no escaping.
+  /// An error, with its closing NUL.
+  ///
+  /// The name is one of ours, so it needs no escaping.
   package static func error(_ name: String, parameters: [UInt8]) -> [UInt8] {
     Array("{\"error\":\"\(name)\",\"parameters\":".utf8) + parameters + Array("}\0".utf8)
   }

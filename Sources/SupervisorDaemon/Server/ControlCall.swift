@@ -2,7 +2,9 @@
 
 import Supervisor
 
-/// A call in progress. Everything is ignored after the reply, and after the client went away.
+/// A call in progress.
+///
+/// Everything is ignored after the reply, and after the client went away.
 package final class ControlCall {
   package let method: ControlMethod
   /// The client takes `progress` before the reply.
@@ -22,7 +24,8 @@ package final class ControlCall {
   private var dropped = 0
 
   init(
-    _ method: ControlMethod, parameters: [UInt8], mode: Mode, peer: UnixStream.Peer, connection: ControlConnection
+    _ method: ControlMethod, parameters: [UInt8], mode: Mode, peer: UnixStream.Peer,
+    connection: ControlConnection
   ) {
     self.method = method
     self.parameters = parameters
@@ -39,8 +42,10 @@ package final class ControlCall {
   /// The client is still there and waits.
   package var isOpen: Bool { connection?.carries(self) ?? false }
 
-  /// Decodes the parameters. When that fails the call is answered with InvalidParameter, and `AlreadyAnswered` is
-  /// thrown: there is nothing left to do.
+  /// Decodes the parameters.
+  ///
+  /// When that fails the call is answered with InvalidParameter, and `AlreadyAnswered` is thrown: there is
+  /// nothing left to do.
   package func parameters<Value: Decodable>(as type: Value.Type) throws(AlreadyAnswered) -> Value {
     do throws(WireError) {
       return try Wire.decode(type, from: parameters)
@@ -54,7 +59,9 @@ package final class ControlCall {
 
   package struct AlreadyAnswered: Error {}
 
-  /// Sends one message before the reply, if the client wants that. `weight`: how many lines it stands for.
+  /// Sends one message before the reply, if the client wants that.
+  ///
+  /// `weight`: how many lines it stands for.
   package func progress(_ value: some Encodable, weight: Int = 1) {
     guard wantsMore, let connection, connection.carries(self) else { return }
     do throws(WireError) {
@@ -78,7 +85,9 @@ package final class ControlCall {
     } catch { fail(.failed, "cannot answer: \(error)") }
   }
 
-  /// The one answer that says no. `message` is one line for people.
+  /// The one answer that says no.
+  ///
+  /// `message` is one line for people.
   package func fail(_ error: ControlError, _ message: String) {
     finish(error: error.wireName, ErrorParameters(message: message))
   }
@@ -106,7 +115,8 @@ package final class ControlCall {
   private func finish(error: String, _ parameters: some Encodable) {
     guard let connection, connection.carries(self) else { return }
     do throws(WireError) {
-      connection.finish(self, with: isOneWay ? nil : Wire.error(error, parameters: try Wire.encode(parameters)))
+      connection.finish(
+        self, with: isOneWay ? nil : Wire.error(error, parameters: try Wire.encode(parameters)))
     } catch { connection.abort("cannot be answered") }
   }
 }

@@ -4,8 +4,10 @@
 import Glibc
 import Supervisor
 
-/// A connection to the control socket. While a call is in progress nothing is read: what a client sends ahead waits
-/// in the kernel, and costs the daemon nothing.
+/// A connection to the control socket.
+///
+/// While a call is in progress nothing is read: what a client sends ahead waits in the kernel, and costs
+/// the daemon nothing.
 final class ControlConnection {
   /// Increasing: the smallest is the oldest.
   let id: UInt64
@@ -88,8 +90,9 @@ final class ControlConnection {
     work()
   }
 
-  /// Disconnects a client that misbehaves, with a line in the log. It takes effect in the loop's next round, so that
-  /// it may be called from anywhere.
+  /// Disconnects a client that misbehaves, with a line in the log.
+  ///
+  /// It takes effect in the loop's next round, so that it may be called from anywhere.
   func abort(_ reason: String) {
     guard isUsable else { return }
     owner?.log("control client (pid \(peer.pid), uid \(peer.uid)) \(reason): disconnected")
@@ -210,7 +213,8 @@ final class ControlConnection {
     let time = kind == .halfMessage ? limits.halfMessage : limits.unread
     do throws(SystemError) {
       let timer = try loop.timer(at: Clock.now() + time) { [weak self] in
-        self?.abort(kind == .halfMessage ? "sent half a message in \(time.text)" : "read nothing for \(time.text)")
+        self?.abort(
+          kind == .halfMessage ? "sent half a message in \(time.text)" : "read nothing for \(time.text)")
         self?.close()
       }
       deadline = Deadline(kind: kind, timer: timer)

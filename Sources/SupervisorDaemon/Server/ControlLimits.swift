@@ -3,7 +3,9 @@
 import Supervisor
 
 package struct ControlLimits: Hashable, Sendable {
-  /// Connections at a time. One more takes the place of the oldest that has no call in progress.
+  /// Connections at a time.
+  ///
+  /// One more takes the place of the oldest that has no call in progress.
   package var connections = 128
   /// The longest call, in bytes.
   package var messageBytes = Wire.longestCall

@@ -217,7 +217,8 @@ extension ControlServer: ControlConnectionOwner {
     _ request: Request, _ connection: ControlConnection, _ method: ControlMethod = .status
   ) -> ControlCall {
     let call = ControlCall(
-      method, parameters: request.parameters, mode: request.mode, peer: connection.peer, connection: connection)
+      method, parameters: request.parameters, mode: request.mode, peer: connection.peer,
+      connection: connection)
     connection.start(call)
     return call
   }

@@ -6,7 +6,7 @@ import Glibc
 import Supervisor
 
 /// A listening Unix socket; its path goes with `remove()` or with this object.
-package final class ControlSocket {
+package final class ControlSocket: Sendable {
   package let path: String
   package let descriptor: FileDescriptor
   private let device: dev_t
@@ -152,7 +152,9 @@ extension ControlSocket {
     if code != 0 { throw SystemError("bind", path, code: code) }
     guard let born = status(of: path) else { throw SystemError("examine", path) }
     // The group first, while nobody but the owner is let in.
-    if let group, lchown(path, uid_t.max, group) == -1 { throw SystemError("give the control socket's group", path) }
+    if let group, lchown(path, uid_t.max, group) == -1 {
+      throw SystemError("give the control socket's group", path)
+    }
     let wanted = group == nil ? ownerOnly : ownerAndGroup
     if born.st_mode & 0o777 != wanted, fchmodat(AT_FDCWD, path, wanted, CInt(AT_SYMLINK_NOFOLLOW)) == -1 {
       throw SystemError("set the mode of", path)

@@ -43,7 +43,8 @@ struct HoldersCommand: ParsableCommand {
     case .name(let name, let error): return try Self.ofSocket(name, error, session)
     case .address(let parsed, let text):
       do throws(Failure) {
-        return try Session.decode(try session.call(.holders, AddressParameters(address: text)), HoldersReply.self)
+        return try Session.decode(
+          try session.call(.holders, AddressParameters(address: text)), HoldersReply.self)
       } catch {
         // No daemon, or one that is not for this user: what this process can see by itself.
         return localHolders(parsed)
@@ -55,7 +56,8 @@ struct HoldersCommand: ParsableCommand {
     _ name: String, _ error: AddressError, _ session: Session
   ) throws(Failure) -> HoldersReply {
     do throws(Failure) {
-      return try Session.decode(try session.call(.holders, AddressParameters(address: name)), HoldersReply.self)
+      return try Session.decode(
+        try session.call(.holders, AddressParameters(address: name)), HoldersReply.self)
     } catch let failure {
       throw Failure(
         ExitStatus.failed,
@@ -101,7 +103,8 @@ struct FreeCommand: ParsableCommand {
     if found.holders.isEmpty { return [] }
     let list = found.holders.map { "  \(HoldersText.sentence($0))\n" }.joined()
     let count = Set(found.holders.map(\.pid)).count
-    Output.write("\(list)End \(count == 1 ? "this process" : "these \(count) processes")? [y/N] ", to: STDERR_FILENO)
+    Output.write(
+      "\(list)End \(count == 1 ? "this process" : "these \(count) processes")? [y/N] ", to: STDERR_FILENO)
     let answer = readLine() ?? ""
     return ["y", "yes"].contains(answer.lowercased()) ? found.holders.map(\.pid) : nil
   }

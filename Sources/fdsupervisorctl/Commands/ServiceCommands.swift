@@ -10,7 +10,9 @@ struct StatusCommand: ParsableCommand {
   @Argument(help: "Names or patterns of services.", completion: .custom(ServiceNames.complete))
   var names: [String] = []
 
-  func run() throws { try shared.run { session throws(Failure) in try ServiceVerb.status.run(names, session) } }
+  func run() throws {
+    try shared.run { session throws(Failure) in try ServiceVerb.status.run(names, session) }
+  }
 }
 
 struct StartCommand: ParsableCommand {
@@ -85,7 +87,8 @@ struct SignalCommand: ParsableCommand {
       let (signal, names) = try signalAndNames()
       let selection = try Selection(names, all: services.all)
       return try Operation.run(
-        .signal, SignalParameters(names: selection.names, all: selection.all, signal: SignalName.of(signal)), session)
+        .signal, SignalParameters(names: selection.names, all: selection.all, signal: SignalName.of(signal)),
+        session)
     }
   }
 

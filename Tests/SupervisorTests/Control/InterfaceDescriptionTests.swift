@@ -48,7 +48,11 @@ private struct Description {
       if depth == 0 || (depth == 1 && character == ",") {
         let parts = field.split(separator: ":", maxSplits: 1).map { $0.filter { $0 != " " } }
         if parts.count == 2 {
-          if parts[1].hasPrefix("?") { shape.optional.insert(parts[0]) } else { shape.required.insert(parts[0]) }
+          if parts[1].hasPrefix("?") {
+            shape.optional.insert(parts[0])
+          } else {
+            shape.required.insert(parts[0])
+          }
         }
         field = ""
       } else {
@@ -101,7 +105,8 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
     let selection = try shape(ServiceSelection(names: ["a"], all: true), ServiceSelection(names: []))
     let nothing = try shape(NoParameters(), NoParameters())
     var expected = [
-      ControlMethod.stop: try shape(StopParameters(names: [], all: true, close: true), StopParameters(names: [])),
+      ControlMethod.stop: try shape(
+        StopParameters(names: [], all: true, close: true), StopParameters(names: [])),
       .signal: try shape(
         SignalParameters(names: [], all: true, signal: "HUP"), SignalParameters(names: [], signal: "HUP")),
       .wait: try shape(WaitParameters(names: [], all: true, timeout: 1), WaitParameters(names: [])),
@@ -118,7 +123,8 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
 
   @Test("the reply of each method is that of its type; what streams is optional")
   func replies() throws {
-    let progress = try shape(ProgressReply(service: "a", message: "b"), ProgressReply(service: "a", message: "b"))
+    let progress = try shape(
+      ProgressReply(service: "a", message: "b"), ProgressReply(service: "a", message: "b"))
     let outcomes = try shape(OperationReply(outcomes: []), OperationReply(outcomes: []))
     let streaming = Shape(optional: outcomes.required.union(progress.required))
     let holders = HoldersReply(address: "a", holders: [], remarks: [])
@@ -133,7 +139,9 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
       .doctor: try shape(DoctorReply(findings: []), DoctorReply(findings: [])),
       .shutdown: Shape(),
     ]
-    for method in [ControlMethod.start, .stop, .restart, .reload, .signal, .wait] { expected[method] = streaming }
+    for method in [ControlMethod.start, .stop, .restart, .reload, .signal, .wait] {
+      expected[method] = streaming
+    }
     for method in ControlMethod.allCases {
       #expect(description.methods[method.rawValue]?.reply == expected[method], "\(method)")
     }
@@ -144,7 +152,8 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
     let stray = RelaunchReport.StrayRecord(pid: 1, command: "a")
     var goneStray = stray
     goneStray.milliseconds = 1
-    let stopped = RelaunchReport.StoppedProcess(pid: 1, command: "a", signals: [], outcome: "", milliseconds: 1)
+    let stopped = RelaunchReport.StoppedProcess(
+      pid: 1, command: "a", signals: [], outcome: "", milliseconds: 1)
     let verified = RelaunchReport.VerifiedAddress(address: "a", kind: .owned, finding: "")
     let finding = DoctorReply.Finding(name: "a", ok: true, message: "")
     let process = TreeProcess(
@@ -153,7 +162,8 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
       "ServiceStatus": try shape(Samples.fullStatus, Samples.bareStatus),
       "LastExit": try shape(Samples.fullExit, Samples.bareExit),
       "Outcome": try shape(
-        OperationReply.Outcome(service: "a", ok: true, message: "", report: Samples.fullReport, lastLines: []),
+        OperationReply.Outcome(
+          service: "a", ok: true, message: "", report: Samples.fullReport, lastLines: []),
         OperationReply.Outcome(service: "a", ok: true, message: "")),
       "Progress": try shape(
         ProgressReply(service: "a", message: "").progress, ProgressReply(service: "a", message: "").progress),

@@ -22,7 +22,8 @@ import Testing
   func odd() {
     var report = RelaunchReport(service: "app", generation: 4)
     report.milliseconds = 1500
-    report.stopped = .init(pid: 7, command: "x", signals: [], outcome: "SIGSEGV (core dumped)", milliseconds: 0)
+    report.stopped = .init(
+      pid: 7, command: "x", signals: [], outcome: "SIGSEGV (core dumped)", milliseconds: 0)
     report.strays = [.init(pid: 123456, command: "y", signals: ["SIGTERM", "SIGKILL"])]
     report.queued = 1
     report.repaired = ["listener web: O_NONBLOCK cleared"]
@@ -40,7 +41,9 @@ import Testing
   func outcomes() {
     let reply = OperationReply(outcomes: [
       .init(service: "app", ok: true, message: "app: already running"),
-      .init(service: "db", ok: false, message: "exited before it was ready: exit 1", lastLines: ["a\tb", "\u{1b}[31m"]),
+      .init(
+        service: "db", ok: false, message: "exited before it was ready: exit 1",
+        lastLines: ["a\tb", "\u{1b}[31m"]),
     ])
     #expect(
       text(OutcomeText.lines(reply)) == """
@@ -55,7 +58,8 @@ import Testing
   @Test("the table of services, and why one is not well")
   func status() {
     let running = ServiceStatus(
-      name: "app", state: .running, pid: 18311, generation: 4, restarts: 3, since: 988, sockets: ["web"], ports: [])
+      name: "app", state: .running, pid: 18311, generation: 4, restarts: 3, since: 988, sockets: ["web"],
+      ports: [])
     var blocked = ServiceStatus(
       name: "cache", state: .blocked, pid: nil, generation: 2, restarts: 1, since: 800, sockets: [],
       ports: ["127.0.0.1:6379"])
@@ -98,7 +102,8 @@ import Testing
       name: "web", address: "127.0.0.1:8000", inode: 99, queued: 3, limit: 4096, origin: "opened",
       services: ["app"], holders: [Samples.holder(of: "app")])
     let closed = SocketStatus(
-      name: "dns", address: "udp:127.0.0.1:53", inode: 0, queued: nil, limit: nil, origin: "closed", services: [],
+      name: "dns", address: "udp:127.0.0.1:53", inode: 0, queued: nil, limit: nil, origin: "closed",
+      services: [],
       holders: [])
     #expect(
       text(HoldersText.lines(SocketsReply(sockets: [web, closed]))) == """
@@ -142,7 +147,8 @@ import Testing
       StatusText.lines(StatusReply(services: [status]), now: 2) + [ReportText.headline(report)]
       + ReportText.details(report)
       + HoldersText.lines(HoldersReply(address: evil, holders: [holder], remarks: [evil]))
-      + OutcomeText.lines(OperationReply(outcomes: [.init(service: evil, ok: false, message: evil, lastLines: [evil])]))
+      + OutcomeText.lines(
+        OperationReply(outcomes: [.init(service: evil, ok: false, message: evil, lastLines: [evil])]))
       + TreeText.lines(DoctorReply(findings: [.init(name: evil, ok: true, message: evil)]))
     #expect(lines.allSatisfy { ProcessTable.printable($0) == $0 })
   }

@@ -8,7 +8,8 @@ enum Samples {
 
   static var fullStatus: ServiceStatus {
     var status = ServiceStatus(
-      name: "app", state: .backoff, pid: 1, generation: 2, restarts: 1, since: 1, sockets: ["web"], ports: ["a"])
+      name: "app", state: .backoff, pid: 1, generation: 2, restarts: 1, since: 1, sockets: ["web"],
+      ports: ["a"])
     status.lastExit = fullExit
     status.message = "m"
     status.lastLines = ["l"]

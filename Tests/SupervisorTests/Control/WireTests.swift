@@ -47,7 +47,8 @@ import Testing
 
   @Test("the members of an object are found, whatever they contain")
   func members() throws {
-    let text = #" { "method" : "a.b" , "more":true, "parameters": {"x":["}","\"",{"y":2}]}, "e\"":"\u0041" } "#
+    let text =
+      #" { "method" : "a.b" , "more":true, "parameters": {"x":["}","\"",{"y":2}]}, "e\"":"\u0041" } "#
     let object = try #require(JSONObject(Array(text.utf8)))
     #expect(object.string("method") == "a.b")
     #expect(object.flag("more"))
@@ -62,7 +63,8 @@ import Testing
     "what is no object is refused",
     arguments: [
       "", " ", "null", "[]", "1", "\"a\"", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1", "{\"a\":1,}", "{\"a\":1}x",
-      "{\"a\":[}", "{\"a\":[1}]}", "{\"a\":\"", "{\"a\":\"\\", "{a:1}", "{\"a\":1 \"b\":2}", "{,}", "{\"a\":{\"b\"]}",
+      "{\"a\":[}", "{\"a\":[1}]}", "{\"a\":\"", "{\"a\":\"\\", "{a:1}", "{\"a\":1 \"b\":2}", "{,}",
+      "{\"a\":{\"b\"]}",
     ])
   func notAnObject(_ text: String) {
     #expect(JSONObject(Array(text.utf8)) == nil)
@@ -72,7 +74,8 @@ import Testing
   func depth() {
     func nested(_ levels: Int) -> [UInt8] {
       let inner = levels - 1
-      return Array("{\"a\":".utf8) + [UInt8](repeating: 91, count: inner) + [UInt8](repeating: 93, count: inner)
+      return Array("{\"a\":".utf8) + [UInt8](repeating: 91, count: inner)
+        + [UInt8](repeating: 93, count: inner)
         + Array("}".utf8)
     }
     #expect(JSONObject(nested(JSONObject.deepest)) != nil)
@@ -82,7 +85,9 @@ import Testing
 
   @Test("a reply and a call read as Varlink wants them")
   func framing() {
-    #expect(Wire.call("a.B", parameters: Array("{}".utf8)) == Array("{\"method\":\"a.B\",\"parameters\":{}}\0".utf8))
+    #expect(
+      Wire.call("a.B", parameters: Array("{}".utf8)) == Array("{\"method\":\"a.B\",\"parameters\":{}}\0".utf8)
+    )
     #expect(
       Wire.call("a.B", parameters: Array("{}".utf8), more: true)
         == Array("{\"method\":\"a.B\",\"parameters\":{},\"more\":true}\0".utf8))
@@ -106,7 +111,8 @@ import Testing
       ControlPath.standard(uid: uid) { environment[$0] }
     }
     #expect(path(0, ["FDSUPERVISORD_CONTROL": "/x", "XDG_RUNTIME_DIR": "/r"]) == "/x")
-    #expect(path(0, ["FDSUPERVISORD_CONTROL": "", "XDG_RUNTIME_DIR": "/r"]) == "/run/fdsupervisord/control.sock")
+    #expect(
+      path(0, ["FDSUPERVISORD_CONTROL": "", "XDG_RUNTIME_DIR": "/r"]) == "/run/fdsupervisord/control.sock")
     #expect(path(1000, ["XDG_RUNTIME_DIR": "/r"]) == "/r/fdsupervisord/control.sock")
     #expect(path(1000, [:]) == nil)
   }

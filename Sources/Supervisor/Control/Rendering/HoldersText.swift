@@ -57,7 +57,8 @@ package enum HoldersText {
     let queued = socket.queued.map { count in socket.limit.map { "\(count)/\($0)" } ?? "\(count)" } ?? "-"
     let services = socket.services.isEmpty ? "-" : socket.services.joined(separator: " ")
     return [
-      .init(socket.name), .init(socket.address), .init(socket.inode == 0 ? "-" : "\(socket.inode)"), .init(queued),
+      .init(socket.name), .init(socket.address), .init(socket.inode == 0 ? "-" : "\(socket.inode)"),
+      .init(queued),
       .init(socket.origin), .init(services),
     ]
   }

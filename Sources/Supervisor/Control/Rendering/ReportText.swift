@@ -22,14 +22,20 @@ package enum ReportText {
       table.append([.init(padded(row.label, labelWidth), paint: paint), .init(subject), .init(row.outcome)])
     }
     for address in report.verified {
-      table.append([.init(padded("verified", labelWidth), paint: style.green), .init(address.address), .init(address.finding)])
+      table.append([
+        .init(padded("verified", labelWidth), paint: style.green), .init(address.address),
+        .init(address.finding),
+      ])
     }
     var lines = table.lines
     if let queued = report.queued, queued > 0 {
       lines.append(
-        "  \(style.dim("queued"))    \(Text.counted(queued, "connection")) waited in the backlog, none was refused")
+        "  \(style.dim("queued"))    \(Text.counted(queued, "connection")) waited in the backlog, none was refused"
+      )
     }
-    for repair in report.repaired { lines.append("  \(style.yellow("repaired"))  \(ProcessTable.printable(repair))") }
+    for repair in report.repaired {
+      lines.append("  \(style.yellow("repaired"))  \(ProcessTable.printable(repair))")
+    }
     return lines
   }
 
@@ -49,7 +55,8 @@ package enum ReportText {
     if let stopped = report.stopped {
       rows.append(
         Row(
-          label: "stopped", pid: "\(stopped.pid)", command: command(stopped.command), outcome: outcome(stopped)))
+          label: "stopped", pid: "\(stopped.pid)", command: command(stopped.command),
+          outcome: outcome(stopped)))
     }
     for stray in report.strays {
       rows.append(

@@ -16,11 +16,13 @@ package enum StatusText {
     return lines
   }
 
-  private static func row(_ service: ServiceStatus, _ now: Double, _ style: TerminalStyle) -> [TextTable.Cell] {
+  private static func row(_ service: ServiceStatus, _ now: Double, _ style: TerminalStyle) -> [TextTable.Cell]
+  {
     let listens = service.sockets + service.ports
     return [
       .init(service.name), .init(service.state.rawValue, paint: style.state(service.state)),
-      .init(service.pid.map(String.init) ?? "-"), .init("\(service.generation)"), .init("\(service.restarts)"),
+      .init(service.pid.map(String.init) ?? "-"), .init("\(service.generation)"),
+      .init("\(service.restarts)"),
       .init(Text.age(now - service.since)), .init(listens.isEmpty ? "-" : listens.joined(separator: " ")),
     ]
   }
@@ -28,7 +30,9 @@ package enum StatusText {
   private static func remarks(_ service: ServiceStatus, _ style: TerminalStyle) -> [String] {
     var lines: [String] = []
     let isWell = service.state == .running
-    if let message = service.message, !message.isEmpty { lines.append("  " + ProcessTable.printable(message)) }
+    if let message = service.message, !message.isEmpty {
+      lines.append("  " + ProcessTable.printable(message))
+    }
     if let retry = service.retryIn, !isWell {
       lines.append("  next launch in \(Text.duration(milliseconds: Double(retry)))")
     }

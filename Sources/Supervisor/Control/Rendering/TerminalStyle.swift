@@ -7,7 +7,8 @@ package enum TerminalStyle: Hashable, Sendable {
 
   /// Coloured when the descriptor is a terminal and NO_COLOR is unset or empty (https://no-color.org).
   package static func of(descriptor: Int32, environment: (String) -> String?) -> TerminalStyle {
-    guard isatty(descriptor) == 1, (environment("NO_COLOR") ?? "").isEmpty, environment("TERM") != "dumb" else {
+    guard isatty(descriptor) == 1, (environment("NO_COLOR") ?? "").isEmpty, environment("TERM") != "dumb"
+    else {
       return .plain
     }
     return .coloured

@@ -9,7 +9,9 @@ package enum TreeText {
     var table = TextTable()
     for finding in reply.findings {
       let paint = { (text: String) in finding.ok ? style.green(text) : style.red(text) }
-      table.append([.init(finding.ok ? "ok" : "no", paint: paint), .init(finding.name), .init(finding.message)])
+      table.append([
+        .init(finding.ok ? "ok" : "no", paint: paint), .init(finding.name), .init(finding.message),
+      ])
     }
     return table.lines
   }
