@@ -48,7 +48,9 @@ package struct ServiceSelection: Codable, Hashable, Sendable {
   }
 }
 
-/// Stop. `close` shuts the sockets of the services too, for a run by hand; `start` opens them again.
+/// Stop.
+///
+/// `close` shuts the sockets of the services too, for a run by hand; `start` opens them again.
 package struct StopParameters: Codable, Hashable, Sendable {
   package var names: [String]
   package var all: Bool?
@@ -100,7 +102,17 @@ package struct LogsParameters: Codable, Hashable, Sendable {
 /// The parameters of Holders and Free: an address as in the configuration, or the name of a socket.
 package struct AddressParameters: Codable, Hashable, Sendable {
   package var address: String
-  package init(address: String) { self.address = address }
+  /// Free: end only these, whom the person was shown; absent: whoever holds the address.
+  package var pids: [Int32]?
+  package init(address: String, pids: [Int32]? = nil) {
+    self.address = address
+    self.pids = pids
+  }
+}
+
+/// The parameters of Sockets, Doctor and Shutdown, and the reply of Shutdown.
+package struct NoParameters: Codable, Hashable, Sendable {
+  package init() {}
 }
 
 /// The reply of Status.
@@ -259,6 +271,7 @@ package struct SocketStatus: Codable, Hashable, Sendable {
   }
 }
 
+/// The reply of Holders, and of Free: there the holders are those that are left, and the remarks say what was done.
 package struct HoldersReply: Codable, Hashable, Sendable {
   package var address: String
   package var holders: [HolderRecord]

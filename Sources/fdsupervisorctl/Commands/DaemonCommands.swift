@@ -1,0 +1,70 @@
+// The verbs about the daemon itself.
+
+import ArgumentParser
+import Glibc
+import Supervisor
+
+struct DoctorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor", abstract: "Try what holds on this machine.")
+  @OptionGroup var shared: SharedOptions
+
+  func run() throws {
+    try shared.run { session throws(Failure) in
+      let reply = try session.call(.doctor, NoParameters())
+      let findings = try Session.decode(reply, DoctorReply.self).findings
+      try session.show(reply, as: DoctorReply.self) { TreeText.lines($0, style: session.style) }
+      return findings.allSatisfy(\.ok) ? ExitStatus.done : ExitStatus.failed
+    }
+  }
+}
+
+struct ShutdownCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "shutdown", abstract: "Stop every service in order, and end the daemon.")
+  @OptionGroup var shared: SharedOptions
+
+  func run() throws {
+    try shared.run { session throws(Failure) in
+      let reply = try session.call(.shutdown, NoParameters())
+      if session.format == .json { Output.print(json: reply.parameters) }
+      return ExitStatus.done
+    }
+  }
+}
+
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Check a configuration, as the daemon beside this program reads it.")
+  @OptionGroup var shared: SharedOptions
+  @Option(help: "The file; else the daemon's standard place.", completion: .file(extensions: ["toml"]))
+  var config: String?
+
+  func run() throws {
+    try shared.run { _ throws(Failure) in
+      var arguments = ["fdsupervisord", "--check"]
+      if let config { arguments += ["--config", config] }
+      throw Self.become(try Self.besideThis("fdsupervisord"), arguments)
+    }
+  }
+
+  /// A program in the folder of this one, /proc/self/exe (proc(5)).
+  private static func besideThis(_ name: String) throws(Failure) -> String {
+    var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlink("/proc/self/exe", &path, path.count)
+    guard length > 0, length < path.count else {
+      throw Failure(ExitStatus.failed, SystemError("read where this program is").description)
+    }
+    let own = String(decoding: path[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return (own.lastIndex(of: "/").map { String(own[...$0]) } ?? "") + name
+  }
+
+  /// execv(3); it returns only when it fails, with why.
+  private static func become(_ program: String, _ arguments: [String]) -> Failure {
+    let copies = arguments.map { strdup($0) }
+    defer { copies.forEach { free($0) } }
+    execv(program, copies + [nil])
+    let error = SystemError("execute", program)
+    return Failure(ExitStatus.failed, "\(error); it has to lie beside this program")
+  }
+}

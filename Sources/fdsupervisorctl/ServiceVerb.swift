@@ -1,0 +1,68 @@
+// The verbs that take names of services: one table for the fast path and the argument parser.
+
+import Glibc
+import Supervisor
+
+enum ServiceVerb: String, CaseIterable {
+  case status, start, stop, restart, reload
+
+  var method: ControlMethod {
+    switch self {
+    case .status: .status
+    case .start: .start
+    case .stop: .stop
+    case .restart: .restart
+    case .reload: .reload
+    }
+  }
+
+  /// Carries it out; `names` is not checked yet.
+  func run(_ names: [String], all: Bool = false, _ session: Session) throws(Failure) -> Int32 {
+    if self == .status { return try Self.status(names, session) }
+    let selection = try Selection(names, all: all)
+    return try Operation.run(method, ServiceSelection(names: selection.names, all: selection.all), session)
+  }
+
+  /// In text, and with names, the exit status says whether all of them run.
+  private static func status(_ names: [String], _ session: Session) throws(Failure) -> Int32 {
+    let selection = try Selection(names, all: names.isEmpty)
+    let reply = try session.call(.status, ServiceSelection(names: selection.names, all: selection.all))
+    if session.format == .json {
+      Output.print(json: reply.parameters)
+      return ExitStatus.done
+    }
+    let status = try Session.decode(reply, StatusReply.self)
+    Output.print(StatusText.lines(status, now: Clock.wallClock(), style: session.style))
+    let isWell = names.isEmpty || status.services.allSatisfy { $0.state == .running }
+    return isWell ? ExitStatus.done : ExitStatus.notRunning
+  }
+}
+
+/// Names of services as they were typed, checked before anybody is asked.
+struct Selection {
+  let names: [String]
+  let all: Bool?
+
+  /// The longest name or pattern, in bytes.
+  private static let longestName = 255
+
+  init(_ names: [String], all: Bool) throws(Failure) {
+    if names.isEmpty, !all { throw Failure(ExitStatus.usage, "no service is named; name one, or say --all") }
+    if !names.isEmpty, all { throw Failure(ExitStatus.usage, "--all and names exclude each other") }
+    for name in names { try Self.check(name) }
+    self.names = names
+    self.all = all ? true : nil
+  }
+
+  private static func check(_ name: String) throws(Failure) {
+    if name.isEmpty { throw Failure(ExitStatus.usage, "the name of a service is empty") }
+    if name.utf8.count > longestName {
+      throw Failure(
+        ExitStatus.usage,
+        "\"\(name.prefix(32))…\" has \(name.utf8.count) bytes, a name at most \(longestName)")
+    }
+    if ProcessTable.printable(name) != name {
+      throw Failure(ExitStatus.usage, "\"\(name)\" has a control character, which no name has")
+    }
+  }
+}

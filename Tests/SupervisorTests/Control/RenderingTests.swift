@@ -1,0 +1,155 @@
+import Supervisor
+import Testing
+
+@Suite("What people read") struct RenderingTests {
+  private func text(_ lines: [String]) -> String { lines.joined(separator: "\n") }
+
+  @Test("the report of a restart")
+  func report() {
+    let report = Samples.fullReport
+    let lines = [ReportText.headline(report)] + ReportText.details(report)
+    #expect(
+      text(lines) == """
+        app: generation 4 is ready, pid 18311, 12 ms
+          stopped   18011  flask run   SIGTERM, exit 0 after 8 ms
+          stray     18022  sleep 1000  held 127.0.0.1:22222 as fd 4; parent 18011 was gone; SIGTERM, gone after 1 ms
+          verified  127.0.0.1:22222    no descendant holds it
+          queued    3 connections waited in the backlog, none was refused
+        """)
+  }
+
+  @Test("the report of a stop, of a crash, and of a stray that stays")
+  func odd() {
+    var report = RelaunchReport(service: "app", generation: 4)
+    report.milliseconds = 1500
+    report.stopped = .init(
+      pid: 7, command: "x", signals: [], outcome: "SIGSEGV (core dumped)", milliseconds: 0)
+    report.strays = [.init(pid: 123456, command: "y", signals: ["SIGTERM", "SIGKILL"])]
+    report.queued = 1
+    report.repaired = ["listener web: O_NONBLOCK cleared"]
+    #expect(
+      text([ReportText.headline(report)] + ReportText.details(report)) == """
+        app: stopped, 1.5 s
+          stopped   7       x  SIGSEGV (core dumped)
+          stray     123456  y  SIGTERM, SIGKILL, still there
+          queued    1 connection waited in the backlog, none was refused
+          repaired  listener web: O_NONBLOCK cleared
+        """)
+  }
+
+  @Test("outcomes, good and bad, with the last lines of what failed")
+  func outcomes() {
+    let reply = OperationReply(outcomes: [
+      .init(service: "app", ok: true, message: "app: already running"),
+      .init(
+        service: "db", ok: false, message: "exited before it was ready: exit 1",
+        lastLines: ["a\tb", "\u{1b}[31m"]),
+    ])
+    #expect(
+      text(OutcomeText.lines(reply)) == """
+        app: already running
+        db: exited before it was ready: exit 1
+          | a\tb
+          | \\x1b[31m
+        """)
+    #expect(text(OutcomeText.lines(reply, style: .coloured)).contains("\u{1b}[31mexited before"))
+  }
+
+  @Test("the table of services, and why one is not well")
+  func status() {
+    let running = ServiceStatus(
+      name: "app", state: .running, pid: 18311, generation: 4, restarts: 3, since: 988, sockets: ["web"],
+      ports: [])
+    var blocked = ServiceStatus(
+      name: "cache", state: .blocked, pid: nil, generation: 2, restarts: 1, since: 800, sockets: [],
+      ports: ["127.0.0.1:6379"])
+    blocked.message = "127.0.0.1:6379 is held by pid 812 (redis-server)"
+    blocked.retryIn = 1500
+    blocked.lastExit = LastExit(pid: 9, reason: .signalled(9, coreDumped: false))
+    blocked.lastLines = ["bye"]
+    #expect(
+      text(StatusText.lines(StatusReply(services: [running, blocked]), now: 1000)) == """
+        NAME   STATE    PID    GENERATION  RESTARTS  SINCE     LISTENS
+        app    running  18311  4           3         12 s      web
+        cache  blocked  -      2           1         3 m 20 s  127.0.0.1:6379
+          127.0.0.1:6379 is held by pid 812 (redis-server)
+          next launch in 1.5 s
+          last exit: pid 9, SIGKILL
+          | bye
+        """)
+    #expect(StatusText.lines(StatusReply(services: []), now: 0) == ["no services"])
+  }
+
+  @Test("holders: ours by service and generation, strangers by unit")
+  func holders() {
+    let reply = HoldersReply(
+      address: "127.0.0.1:6379", holders: [Samples.holder(of: nil), Samples.holder(of: "cache")],
+      remarks: ["3 connections in TIME_WAIT"])
+    #expect(
+      text(HoldersText.lines(reply)) == """
+        PID  FD  COMMAND              USER   UNIT           AGE      ADDRESS         SERVICE
+        812  6   redis-server *:6379  redis  redis.service  3 h 2 m  127.0.0.1:6379  -
+        812  6   redis-server *:6379  redis  redis.service  3 h 2 m  127.0.0.1:6379  cache #3
+        3 connections in TIME_WAIT
+        """)
+    let nobody = HoldersReply(address: "127.0.0.1:1", holders: [], remarks: [])
+    #expect(HoldersText.lines(nobody) == ["127.0.0.1:1: nobody holds it"])
+  }
+
+  @Test("sockets, with their queues and who holds them")
+  func sockets() {
+    let web = SocketStatus(
+      name: "web", address: "127.0.0.1:8000", inode: 99, queued: 3, limit: 4096, origin: "opened",
+      services: ["app"], holders: [Samples.holder(of: "app")])
+    let closed = SocketStatus(
+      name: "dns", address: "udp:127.0.0.1:53", inode: 0, queued: nil, limit: nil, origin: "closed",
+      services: [],
+      holders: [])
+    #expect(
+      text(HoldersText.lines(SocketsReply(sockets: [web, closed]))) == """
+        NAME  ADDRESS           INODE  QUEUED  ORIGIN  SERVICES
+        web   127.0.0.1:8000    99     3/4096  opened  app
+          pid 812  redis-server *:6379  as fd 6 (user redis, app, generation 3, for 3 h 2 m)
+        dns   udp:127.0.0.1:53  -      -       closed  -
+        """)
+  }
+
+  @Test("the tree of a service, indented by descent")
+  func tree() {
+    func process(_ pid: Int32, _ depth: Int, _ command: String, _ holds: [String]) -> TreeProcess {
+      TreeProcess(
+        pid: pid, parent: 1, depth: depth, command: command, state: "S", user: "www", age: 5, holds: holds)
+    }
+    let tree = ServiceTree(
+      service: "app", generation: 2, keeper: 10,
+      processes: [process(11, 0, "flask", ["web as fd 3"]), process(12, 1, "sh \u{7}", [])])
+    let empty = ServiceTree(service: "db", generation: 0, keeper: nil, processes: [])
+    #expect(
+      text(TreeText.lines(TreeReply(trees: [tree, empty]))) == """
+        app: generation 2, keeper 10
+          11  S  flask      www  5 s  web as fd 3
+          12  S    sh \\x07  www  5 s
+        db: no processes
+        """)
+  }
+
+  @Test("nothing that came over the wire moves the cursor")
+  func escapes() {
+    let evil = "\u{1b}[2J\r\n\u{9b}x"
+    var status = Samples.fullStatus
+    (status.name, status.message, status.lastLines, status.sockets) = (evil, evil, [evil], [evil])
+    var report = Samples.fullReport
+    report.strays = [.init(pid: 1, command: evil, held: [evil], remark: evil, signals: [evil])]
+    report.repaired = [evil]
+    let holder = HolderRecord(
+      pid: 1, fd: 1, command: evil, user: evil, unit: evil, age: 1, address: evil, inode: 1)
+    let lines =
+      StatusText.lines(StatusReply(services: [status]), now: 2) + [ReportText.headline(report)]
+      + ReportText.details(report)
+      + HoldersText.lines(HoldersReply(address: evil, holders: [holder], remarks: [evil]))
+      + OutcomeText.lines(
+        OperationReply(outcomes: [.init(service: evil, ok: false, message: evil, lastLines: [evil])]))
+      + TreeText.lines(DoctorReply(findings: [.init(name: evil, ok: true, message: evil)]))
+    #expect(lines.allSatisfy { ProcessTable.printable($0) == $0 })
+  }
+}
