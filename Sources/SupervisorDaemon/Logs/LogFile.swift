@@ -19,7 +19,11 @@ final class LogFile {
   /// Output that no disk took.
   private struct LostOutput {
     var bytes = 0
-    var isTold = false
+    /// The file may end in the middle of a line.
+    var isInLine = false
+    var toldAt: Instant?
+    /// A disk that is full and not full by turns does not fill the daemon's log.
+    static let pause: Duration = .seconds(1)
   }
 
   init(_ definition: LogFileDefinition, service: String, log: DaemonLog) {
@@ -47,7 +51,8 @@ final class LogFile {
       do throws(SystemError) {
         if open == nil { open = try OpenLogFile(definition.path) }
         guard let open else { return }
-        if lost.bytes > 0 { try open.endLine() }
+        if lost.isInLine { try open.endLine() }
+        lost.isInLine = false
         let count = open.fitting(rest, limit: definition.maxSize)
         if count > 0 {
           try open.append(UnsafeRawBufferPointer(rebasing: rest[..<count]))
@@ -102,6 +107,7 @@ final class LogFile {
   }
 
   private func drop(_ bytes: UnsafeRawBufferPointer, _ error: SystemError) {
+    lost.isInLine = true
     lost.bytes += bytes.count - (open?.takePartOfFailedWrite() ?? 0)
     // The next attempt goes to whatever file is at the path then.
     if error.code != ENOSPC && error.code != EAGAIN { open = nil }
@@ -109,14 +115,14 @@ final class LogFile {
   }
 
   private func tellOfFailure(_ error: SystemError) {
-    guard !lost.isTold else { return }
-    lost.isTold = true
+    guard lost.toldAt == nil else { return }
+    lost.toldAt = Clock.now()
     let text = "log file \"\(definition.path)\": \(SystemError.text(error.code))"
     log.log(.error, service: service, "\(text); output of '\(service)' is dropped")
   }
 
   private func tellOfRecovery() {
-    guard lost.isTold else { return }
+    guard let toldAt = lost.toldAt, Clock.now() >= toldAt + LostOutput.pause else { return }
     let text =
       "log file \"\(definition.path)\" is written again; \(lost.bytes) bytes of '\(service)' were dropped"
     log.log(.notice, service: service, text)

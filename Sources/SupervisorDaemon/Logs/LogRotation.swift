@@ -17,9 +17,9 @@ struct LogRotation {
     // Somebody else rotated it, as logrotate(8) does: go on in what is there now.
     guard file.isStillAtItsPath() else { return try OpenLogFile(path) }
     if keep == 0 {
-      let partial = file.cutPartialLine()
+      let partial = file.partialLine()
       try file.truncate()
-      try append(partial, to: file)
+      _ = append(partial, to: file)
       return file
     }
     for number in stride(from: keep, to: 1, by: -1) {
@@ -33,14 +33,23 @@ struct LogRotation {
       try rename("\(path).1", path)
       throw error
     }
-    try append(file.cutPartialLine(), to: next)
+    // When the disk is full, the line stays where it began.
+    if append(file.partialLine(), to: next) == .done { file.cutPartialLine() }
     return next
   }
 
-  private func append(_ partial: [UInt8]?, to file: OpenLogFile) throws(SystemError) {
-    guard let partial else { return }
-    try partial.withUnsafeBufferPointer { bytes throws(SystemError) in
-      try file.append(UnsafeRawBufferPointer(bytes))
+  private enum Outcome { case done, failed }
+
+  private func append(_ partial: [UInt8]?, to file: OpenLogFile) -> Outcome {
+    guard let partial else { return .failed }
+    do throws(SystemError) {
+      try partial.withUnsafeBufferPointer { bytes throws(SystemError) in
+        try file.append(UnsafeRawBufferPointer(bytes))
+      }
+      return .done
+    } catch {
+      // The next output meets the same error, and tells of it.
+      return .failed
     }
   }
 

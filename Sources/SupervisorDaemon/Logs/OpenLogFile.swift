@@ -92,13 +92,15 @@ final class OpenLogFile {
     }
   }
 
-  /// Takes the partial last line out of the file; nil when there is none or it can't be moved.
-  func cutPartialLine() -> [UInt8]? {
-    guard lineStart > 0, lineStart < size, size - lineStart <= 1 << 20, let line = bytes(lineStart..<size),
-      ftruncate(descriptor.number, off_t(lineStart)) == 0
-    else { return nil }
-    size = lineStart
-    return line
+  /// The partial last line; nil when there is none, it fills the file, or it is longer than 1 MiB.
+  func partialLine() -> [UInt8]? {
+    guard lineStart > 0, lineStart < size, size - lineStart <= 1 << 20 else { return nil }
+    return bytes(lineStart..<size)
+  }
+
+  /// Takes the partial last line out of the file.
+  func cutPartialLine() {
+    if ftruncate(descriptor.number, off_t(lineStart)) == 0 { size = lineStart }
   }
 
   /// Empties the file; O_APPEND goes on at its beginning.

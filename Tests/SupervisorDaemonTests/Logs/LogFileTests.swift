@@ -126,7 +126,11 @@ struct LogFileTests {
     #expect(stage.written == full)
     unlink(path)
     log.reopen()
-    try output.print("kept\n")
+    try output.print("ke")
+    try stage.settle()
+    #expect(stage.written == full)
+    try stage.pass(.milliseconds(1010))
+    try output.print("pt\n")
     try stage.settle()
     #expect(stage.text("app.log") == "kept\n")
     #expect(
