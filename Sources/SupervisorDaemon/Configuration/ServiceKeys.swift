@@ -1,0 +1,134 @@
+// The keys of [service.NAME].
+
+import Supervisor
+
+enum ServiceKeys {
+  private static let table = KeyTable<ServiceDraft>(
+    whatRuns + underWhichConditions + whenItRuns + howItStops + later)
+
+  private static let whatRuns: [Key<ServiceDraft>] = [
+    Key("command", \.command, .command),
+    Key("sockets", \.sockets, .uniqueNames),
+    Key("pass", \.definition.pass, .choice(of: PassMode.self, later: laterPassModes)),
+    Key("ports", \.ports, Decoding.address.located.array),
+    Key("environment", \.environment, .environment),
+    Key("environment_file", \.environmentFile, Decoding.path.located),
+    Key("directory", \.definition.directory, .path),
+    Key("log", \.definition.log, .log),
+  ]
+
+  private static let underWhichConditions: [Key<ServiceDraft>] = [
+    Key("user", \.definition.credentials.user, .account),
+    Key("group", \.definition.credentials.group, .account),
+    Key("supplementary_groups", \.definition.credentials.supplementaryGroups, Decoding.account.array),
+    Key("umask", \.definition.umask, .permissions),
+    Key("limits", \.definition.limits, .limits),
+    Key("nice", \.definition.nice, .integer(-20...19)),
+    Key("no_new_privileges", \.definition.noNewPrivileges, .boolean),
+    Key("ambient_capabilities", \.definition.ambientCapabilities, Decoding.capability.array),
+    Key("oom_score_adjust", \.definition.oomScoreAdjust, .integer(-1000...1000)),
+  ]
+
+  private static let whenItRuns: [Key<ServiceDraft>] = [
+    Key("autostart", \.definition.autostart, .boolean),
+    Key("after", \.after, .uniqueNames),
+    Key("requires", \.requires, .uniqueNames),
+    Key("readiness") { entry, draft, diagnostics in
+      draft.readinessSpan = entry.node.span
+      if let readiness = Decoding.readiness.decode(entry.node, diagnostics) {
+        draft.definition.readiness = readiness
+      }
+    },
+    Key("start_timeout", \.definition.startTimeout, .positiveDuration),
+    Key("restart", \.definition.restart, .choice(of: RestartPolicy.self)),
+    Key(
+      "backoff", \.definition.backoff, backoff.decoding("backoff", from: BackoffDefinition()).checkingOrder),
+    Key(
+      "start_limit", \.definition.startLimit, startLimit.decoding("start_limit", from: StartLimitDefinition())
+    ),
+    .checked("start", .choice([("eager", ())], later: ["on-demand"])),
+    .checked("restart_mode", .choice([("replace", ())], later: ["overlap"])),
+  ]
+
+  private static let howItStops: [Key<ServiceDraft>] = [
+    Key("stop_signal", \.definition.stopSignal, .signal),
+    Key("stop_timeout", \.definition.stopTimeout, .duration),
+    Key("stray_timeout", \.definition.strayTimeout, .duration),
+    Key("reload_signal", \.definition.reloadSignal, .signal),
+    .checked("strays", .choice([("kill", ())], later: ["release", "report"])),
+  ]
+
+  private static let later: [Key<ServiceDraft>] = [
+    .later("instances") { if case .integer(1, _) = $0 { true } else { false } },
+    .later("survive") { if case .boolean(false) = $0 { true } else { false } },
+    .later("stray_allow") { if case .array(let names) = $0 { names.isEmpty } else { false } },
+    .later("watch") { if case .array(let globs) = $0 { globs.isEmpty } else { false } },
+    .later("idle_stop"), .later("health"), .later("watchdog"),
+  ]
+
+  private static let laterPassModes = [
+    "stdin", "server-starter", "einhorn", "intercept", "flask", "gunicorn", "uvicorn", "nginx", "haproxy",
+    "node",
+    "php-fpm",
+  ]
+
+  private static let backoff = KeyTable<BackoffDefinition>([
+    Key("initial", \.initial, .positiveDuration),
+    Key("max", \.max, .positiveDuration),
+    Key("factor", \.factor, .number("of 1 or more") { $0 >= 1 }),
+    Key("jitter", \.jitter, .number("from 0 to 1") { (0...1).contains($0) }),
+  ])
+
+  private static let startLimit = KeyTable<StartLimitDefinition>([
+    Key("burst", \.burst, .integer(1...1_000_000)),
+    Key("interval", \.interval, .positiveDuration),
+    Key("action", \.action, .choice(of: StartLimitDefinition.Action.self)),
+  ])
+
+  /// A draft even after errors, so that references to the name don't cause more of them.
+  static func read(_ entry: TOMLEntry, _ diagnostics: Diagnostics) -> ServiceDraft {
+    var draft = ServiceDraft(name: Located(value: entry.key, span: entry.keySpan))
+    table.read(entry.node, draft.place, into: &draft, diagnostics)
+    if case .table(let keys) = entry.node.value, !keys.contains(where: { $0.key == "command" }) {
+      diagnostics.error(
+        "\(draft.place) has no 'command'; write command = [\"PROGRAM\", \"ARGUMENT\"]", at: entry.keySpan)
+    }
+    if draft.definition.readiness == .listen, draft.ports.isEmpty, let span = draft.readinessSpan {
+      diagnostics.error("readiness = \"listen\" waits for guarded ports, and 'ports' has none", at: span)
+    }
+    return draft
+  }
+}
+
+extension Decoding where Value == BackoffDefinition {
+  fileprivate var checkingOrder: Decoding {
+    requiring("'initial' is longer than 'max'") { $0.initial <= $0.max }
+  }
+}
+
+extension Decoding where Value == [Located<String>] {
+  /// References to definitions, each at most once.
+  ///
+  /// Whether they exist is checked when all files are read.
+  fileprivate static let uniqueNames = Decoding<String>.string.located.array.then { names, _, diagnostics in
+    var seen: Set<String> = []
+    for name in names where !seen.insert(name.value).inserted {
+      diagnostics.error("\(quoted(name.value)) is listed twice", at: name.span)
+    }
+    return names
+  }
+}
+
+extension Decoding where Value == Readiness {
+  fileprivate static let readiness = Decoding { node, diagnostics in
+    guard let entry = node.entries.first else { return choice(of: Readiness.self).decode(node, diagnostics) }
+    let later = ["command", "tcp", "http"]
+    if later.contains(entry.key) {
+      diagnostics.error("readiness by '\(entry.key)' is not supported yet", at: entry.keySpan)
+    } else {
+      let near = Spelling.suggestion(for: entry.key, among: later)
+      diagnostics.error("unknown key \(quoted(entry.key)) in readiness\(near)", at: entry.keySpan)
+    }
+    return nil
+  }
+}
