@@ -3,7 +3,8 @@
 import Glibc
 import Supervisor
 
-/// What an operator may match on, MESSAGE_ID= of systemd.journal-fields(7): 128 bits as 32 hexadecimal digits.
+/// What an operator may match on, MESSAGE_ID= of systemd.journal-fields(7): 128 bits as 32 hexadecimal
+/// digits.
 package struct MessageID: Hashable, Sendable {
   package let text: String
   package init(_ text: String) { self.text = text }

@@ -1,4 +1,5 @@
-// A service's output on its way to journald, which may stall, restart or be gone. Cuts nothing, keeps nothing.
+// A service's output on its way to journald, which may stall, restart or be gone. Cuts nothing, keeps
+// nothing.
 
 import Glibc
 import Supervisor

@@ -1,5 +1,5 @@
-// One log file: appended to, rotated by size at a line's end. A full disk loses output, which is counted and told.
-// Rotation itself is LogRotation's.
+// One log file: appended to, rotated by size at a line's end. A full disk loses output, which is counted and
+// told. Rotation itself is LogRotation's.
 
 import Glibc
 import Supervisor

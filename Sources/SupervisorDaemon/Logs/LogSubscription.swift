@@ -1,5 +1,5 @@
-// Those who follow the output of a service (`logs -f`). Nobody is asked whether he keeps up: a slow follower is
-// bounded where his connection is.
+// Those who follow the output of a service (`logs -f`). Nobody is asked whether he keeps up: a slow follower
+// is bounded where his connection is.
 
 import Supervisor
 

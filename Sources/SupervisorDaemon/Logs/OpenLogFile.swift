@@ -43,7 +43,8 @@ final class OpenLogFile {
     let room = limit + allowance - size
     if bytes.count <= room { return bytes.count }
     if let end = lastNewline(in: bytes, before: max(0, room)) { return end + 1 }
-    // No line ends here. A line that fills a file of its own is split; any other moves to the next file whole.
+    // No line ends here. A line that fills a file of its own is split; any other moves to the next file
+    // whole.
     return lineStart == 0 ? max(0, room) : 0
   }
 

@@ -6,9 +6,10 @@ import Supervisor
 
 /// The daemon's end of a service's output.
 ///
-/// The pipe is opened for reading and writing in one descriptor: it always has a writer, so it never hangs up,
-/// and whoever keeps it open after a generation (a stranger, a process that may outlive it) delays nothing, is
-/// not killed by SIGPIPE, and costs no further descriptor. That a generation is over is never told by the pipe.
+/// The pipe is opened for reading and writing in one descriptor: it always has a writer, so it never hangs
+/// up, and whoever keeps it open after a generation (a stranger, a process that may outlive it) delays
+/// nothing, is not killed by SIGPIPE, and costs no further descriptor. That a generation is over is never
+/// told by the pipe.
 struct OutputPipe: ~Copyable {
   private let both: FileDescriptor
 

@@ -21,7 +21,8 @@ struct RecentOutput {
   /// The last lines, at most `count`, the partial one included.
   func lines(_ count: Int) -> [String] { LogText.lastLines(count, of: bytes) }
 
-  /// Half goes at once, so that a byte is moved once and not with every addition; then to the end of the line.
+  /// Half goes at once, so that a byte is moved once and not with every addition; then to the end of the
+  /// line.
   private mutating func makeRoom(for count: Int) {
     let cut = min(bytes.count, max(bytes.count + count - Self.limit, Self.limit / 2))
     let next = bytes[cut...].firstIndex(of: newline).map { $0 + 1 }

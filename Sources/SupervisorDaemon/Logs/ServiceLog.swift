@@ -1,5 +1,5 @@
-// The output of one service: taken from its pipe, put where the configuration says. Whether a generation lives
-// is none of its business: a pipe says nothing about that.
+// The output of one service: taken from its pipe, put where the configuration says. Whether a generation
+// lives is none of its business: a pipe says nothing about that.
 
 import Glibc
 import Supervisor
