@@ -2,68 +2,68 @@
 import PackageDescription
 
 let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .treatAllWarnings(as: .error),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
 let package = Package(
-    name: "fdsupervisord",
-    dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
-    ],
-    targets: [
-        // What C has and `import Glibc` does not show, libsystemd, and toml++ behind a C interface.
-        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
-        .systemLibrary(
-            name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
-        .target(name: "CTOML"),
+  name: "fdsupervisord",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    // What C has and `import Glibc` does not show, libsystemd, and toml++ behind a C interface.
+    .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .systemLibrary(
+      name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .target(name: "CTOML"),
 
-        // The wire between the daemon and a keeper; header only, so that the keeper links nothing.
-        .target(name: "CKeeper"),
+    // The wire between the daemon and a keeper; header only, so that the keeper links nothing.
+    .target(name: "CKeeper"),
 
-        // What the daemon and its command line share: the model, the operating system, ports, the protocol.
-        .target(name: "Supervisor", dependencies: ["CLinux"], swiftSettings: strict),
+    // What the daemon and its command line share: the model, the operating system, ports, the protocol.
+    .target(name: "Supervisor", dependencies: ["CLinux"], swiftSettings: strict),
 
-        // The daemon: everything that decides, owns sockets, launches and sweeps.
-        .target(
-            name: "SupervisorDaemon",
-            dependencies: ["Supervisor", "CLinux", "CSystemd", "CTOML", "CKeeper"],
-            swiftSettings: strict),
+    // The daemon: everything that decides, owns sockets, launches and sweeps.
+    .target(
+      name: "SupervisorDaemon",
+      dependencies: ["Supervisor", "CLinux", "CSystemd", "CTOML", "CKeeper"],
+      swiftSettings: strict),
 
-        .executableTarget(
-            name: "fdsupervisord", dependencies: ["SupervisorDaemon"], swiftSettings: strict),
-        .executableTarget(
-            name: "fdsupervisorctl",
-            dependencies: [
-                "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: strict,
-            // Statically linked: a command that people wait for starts in 1 ms, not in 4.
-            linkerSettings: [.unsafeFlags(["-static-executable"], .when(configuration: .release))]),
+    .executableTarget(
+      name: "fdsupervisord", dependencies: ["SupervisorDaemon"], swiftSettings: strict),
+    .executableTarget(
+      name: "fdsupervisorctl",
+      dependencies: [
+        "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict,
+      // Statically linked: a command that people wait for starts in 1 ms, not in 4.
+      linkerSettings: [.unsafeFlags(["-static-executable"], .when(configuration: .release))]),
 
-        // No libc at all: a keeper costs a few private pages (docs/decisions/0002-keeper-without-libc.md).
-        .executableTarget(
-            name: "fdsupervisor-keeper",
-            dependencies: ["CKeeper"],
-            cSettings: [
-                .unsafeFlags([
-                    "-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-stack-protector",
-                    "-fno-asynchronous-unwind-tables", "-fno-pic", "-fno-pie",
-                ])
-            ],
-            linkerSettings: [
-                .unsafeFlags([
-                    "-static-executable", "-nostartfiles", "-Xclang-linker", "-nostdlib",
-                    "-Xlinker", "--gc-sections",
-                ])
-            ]),
+    // No libc at all: a keeper costs a few private pages (docs/decisions/0002-keeper-without-libc.md).
+    .executableTarget(
+      name: "fdsupervisor-keeper",
+      dependencies: ["CKeeper"],
+      cSettings: [
+        .unsafeFlags([
+          "-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-stack-protector",
+          "-fno-asynchronous-unwind-tables", "-fno-pic", "-fno-pie",
+        ])
+      ],
+      linkerSettings: [
+        .unsafeFlags([
+          "-static-executable", "-nostartfiles", "-Xclang-linker", "-nostdlib",
+          "-Xlinker", "--gc-sections",
+        ])
+      ]),
 
-        .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
-        .testTarget(
-            name: "SupervisorDaemonTests",
-            dependencies: ["SupervisorDaemon", "Supervisor"], swiftSettings: strict),
-    ],
-    cxxLanguageStandard: .cxx17
+    .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
+    .testTarget(
+      name: "SupervisorDaemonTests",
+      dependencies: ["SupervisorDaemon", "Supervisor"], swiftSettings: strict),
+  ],
+  cxxLanguageStandard: .cxx17
 )

@@ -1,3 +1,4 @@
+/* What libc has and Swift can not call, or does not show: see CLinux.h. */
 #define _GNU_SOURCE
 #include "CLinux.h"
 
@@ -43,7 +44,7 @@ int cl_ioctl_int(int fd, unsigned long request, int *value) { return ioctl(fd, r
 
 int cl_open(const char *path, int flags, mode_t mode) { return open(path, flags | O_CLOEXEC, mode); }
 
-int cl_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
+int cl_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 void cl_receive(int socket, void *buffer, size_t size, struct cl_received *received) {
   union {
@@ -51,7 +52,8 @@ void cl_receive(int socket, void *buffer, size_t size, struct cl_received *recei
     char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * 8)];
   } control;
   struct iovec vector = {buffer, size};
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   memset(received, 0, sizeof *received);
   do received->length = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   while (received->length < 0 && errno == EINTR);
@@ -163,4 +165,20 @@ int cl_bind_unix(int socket, const char *path) {
   }
   memcpy(address.sun_path, path, length + 1);
   return bind(socket, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1));
+}
+
+int cl_descriptors_left(int count) {
+  int made[64], n = 0, result = 0;
+  if (count > 64) count = 64;
+  for (; n < count; n++) {
+    made[n] = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    if (made[n] < 0) {
+      result = -1;
+      break;
+    }
+  }
+  int error = errno;
+  while (n) close(made[--n]);
+  errno = error;
+  return result;
 }

@@ -1,3 +1,4 @@
+/* What Swift can not call of sockets, or finds no name for: see sockets.h. */
 #define _GNU_SOURCE
 #include "sockets.h"
 

@@ -23,7 +23,7 @@
 
 enum { CONTROL = 0, CHILDREN = 1 }; /* the two descriptors that stay open */
 enum { SIG_KILL = 9, SIG_TERM = 15, SIG_CHLD = 17, SIG_CONT = 18 };
-enum { CHILD_STACK = 16384, E_CHILD = 10, KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 1000 };
+enum { CHILD_STACK = 16384, E_CHILD = 10, KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640 };
 
 struct message_header { /* struct msghdr of the kernel's ABI (struct user_msghdr) */
   void *name;
@@ -69,7 +69,11 @@ static int number(const char *text) {
 static void tell(int control, struct keeper_message *message, int descriptor) {
   struct { void *base; unsigned long length; } vector = {message, sizeof *message};
   struct rights rights = {20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, descriptor, 0};
-  struct message_header header = {0, 0, &vector, 1, descriptor >= 0 ? &rights : 0, descriptor >= 0 ? sizeof rights : 0, 0};
+  struct message_header header = {.vector = &vector, .vector_count = 1};
+  if (descriptor >= 0) {
+    header.control = &rights;
+    header.control_length = sizeof rights;
+  }
   KERNEL(sendmsg, control, &header, 0x4000 /* MSG_NOSIGNAL */);
 }
 
@@ -133,7 +137,8 @@ static void reap(int main_pid) {
     if (result == -E_CHILD) leave();
     if (result < 0 || gone.pid == 0) return;
     if (gone.pid == main_pid) {
-      struct keeper_message message = {.kind = KEEPER_EXITED, .pid = gone.pid, .code = gone.code, .status = gone.status};
+      struct keeper_message message = {
+          .kind = KEEPER_EXITED, .pid = gone.pid, .code = gone.code, .status = gone.status};
       tell(CONTROL, &message, -1);
     }
   }
@@ -187,7 +192,7 @@ static void sweep(int main_pid, unsigned stray_timeout_ms) {
     reap(main_pid);
     signal_children(SIG_TERM, main_pid);
   }
-  for (long interval = KILL_INTERVAL_MS;; interval = interval * 2 < KILL_INTERVAL_MAX_MS ? interval * 2 : KILL_INTERVAL_MAX_MS) {
+  for (long interval = KILL_INTERVAL_MS;; interval *= interval < KILL_INTERVAL_MAX_MS ? 2 : 1) {
     signal_children(SIG_KILL, 0);
     wait_for_event(0, interval);
     reap(main_pid);

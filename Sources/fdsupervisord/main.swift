@@ -1,1 +1,5 @@
-print("x")
+// fdsupervisord: arguments → Daemon.
+
+import SupervisorDaemon
+
+Program.main()

@@ -33,7 +33,9 @@ int cl_accept(int listener); /* accept4(2): close-on-exec, non-blocking */
 int cl_fcntl(int fd, int command, long argument);
 int cl_ioctl_int(int fd, unsigned long request, int *value);
 int cl_open(const char *path, int flags, mode_t mode);
-int cl_prctl(int option, unsigned long argument);
+
+/* Orphans below this process come to it, not to PID 1: prctl(2) PR_SET_CHILD_SUBREAPER. */
+int cl_become_subreaper(void);
 
 /* What came with one message, recvmsg(2): sender and descriptors. */
 struct cl_received {
@@ -62,6 +64,9 @@ int cl_spawn(const char *program, char *const arguments[], const int *descriptor
 
 /* bind(2) of a Unix socket to a path; ENAMETOOLONG when it does not fit. */
 int cl_bind_unix(int socket, const char *path);
+
+/* Whether so many more descriptors (up to 64) could be opened now: 0, or -1 and EMFILE or ENFILE. */
+int cl_descriptors_left(int count);
 
 /* The owner of a file, stat(2). */
 int cl_owner(const char *path, uid_t *owner);

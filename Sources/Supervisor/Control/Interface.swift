@@ -1,6 +1,8 @@
 // The control protocol: which methods there are, and what goes in and out. JSON over Varlink.
 
-/// The methods of the interface `org.fdsupervisord.Control`: a closed list, nothing is dispatched by a name from the wire.
+/// The methods of the interface `org.fdsupervisord.Control`: a closed list.
+///
+/// Nothing is dispatched by a name from the wire.
 package enum ControlMethod: String, CaseIterable, Sendable {
   case status = "Status"
   case start = "Start"
@@ -121,11 +123,6 @@ package struct StatusReply: Codable, Hashable, Sendable {
   package init(services: [ServiceStatus]) { self.services = services }
 }
 
-/// The public states of a service.
-package enum PublicState: String, Codable, Hashable, Sendable, CaseIterable {
-  case stopped, starting, running, stopping, backoff, blocked, failed
-}
-
 package struct ServiceStatus: Codable, Hashable, Sendable {
   package var name: String
   package var state: PublicState
@@ -168,25 +165,6 @@ package struct ServiceStatus: Codable, Hashable, Sendable {
     self.since = since
     self.sockets = sockets
     self.ports = ports
-  }
-}
-
-package struct LastExit: Codable, Hashable, Sendable {
-  package var pid: Int32
-  /// The exit status, when it exited.
-  package var status: Int32?
-  /// The signal's name, when one ended it.
-  package var signal: String?
-  /// "exit 1", "SIGKILL".
-  package var text: String
-
-  package init(pid: Int32, reason: ExitReason) {
-    self.pid = pid
-    switch reason {
-    case .exited(let status): self.status = status
-    case .signalled(let number, _): self.signal = SignalName.of(number)
-    }
-    self.text = reason.description
   }
 }
 

@@ -10,7 +10,9 @@ package struct ServiceDefinition: Hashable, Sendable {
   package var pass = PassMode.systemd
   /// Guarded ports: addresses that the service binds by itself.
   package var ports: [SocketAddress] = []
-  /// In the order of the file; values with placeholders unexpanded. Those of `environment_file` come first.
+  /// In the order of the file; values with placeholders unexpanded.
+  ///
+  /// Those of `environment_file` come first.
   package var environment: [EnvironmentEntry] = []
   package var directory: String?
   package var credentials = CredentialsDefinition()
@@ -71,9 +73,9 @@ package struct CredentialsDefinition: Hashable, Sendable {
 
 /// One resource limit, getrlimit(2).
 package struct LimitDefinition: Hashable, Sendable {
-  /// The key of the configuration: "nofile", "nproc", …
+  /// The key of the configuration: "nofile", "nproc", ….
   package var name: String
-  /// RLIMIT_…
+  /// RLIMIT_….
   package var resource: UInt32
   /// `UInt64.max` is RLIM_INFINITY.
   package var soft: UInt64

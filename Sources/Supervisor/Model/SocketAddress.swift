@@ -69,7 +69,8 @@ extension SocketAddress {
   /// The longest path of a Unix socket, without the closing NUL: `sun_path` has 108 bytes (unix(7)).
   package static let longestUnixPath = 107
 
-  /// Reads "127.0.0.1:80", "[::]:80", "80", ":80", "udp:…", "unix:/path", "unix:@name", "unix-dgram:…", "unix-seqpacket:…".
+  /// Reads "127.0.0.1:80", "[::]:80", "80", ":80", "udp:…", "unix:/path", "unix:@name",
+  /// "unix-dgram:…", "unix-seqpacket:…".
   ///
   /// A port alone means every address of the machine: [::]:PORT, dual stack.
   package init(parsing text: String) throws(AddressError) {

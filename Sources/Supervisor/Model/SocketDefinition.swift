@@ -14,7 +14,9 @@ package struct SocketDefinition: Hashable, Sendable {
   }
 }
 
-/// The options of a socket; nil leaves the kernel's default. Sources: socket(7), ip(7), ipv6(7), tcp(7), unix(7).
+/// The options of a socket; nil leaves the kernel's default.
+///
+/// Sources: socket(7), ip(7), ipv6(7), tcp(7), unix(7).
 package struct SocketOptions: Hashable, Sendable {
   /// The accept queue's length, listen(2); the kernel caps it at net.core.somaxconn.
   package var backlog = 4096

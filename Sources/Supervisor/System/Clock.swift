@@ -12,6 +12,11 @@ package enum Clock {
   /// Nanoseconds since boot, with the time asleep, CLOCK_BOOTTIME: what /proc/PID/stat counts in.
   package static func sinceBoot() -> UInt64 { read(CLOCK_BOOTTIME) }
 
+  /// Waits, at the start of the program, for what gives no event; never once the loop runs.
+  package static func pause(_ duration: Duration) {
+    _ = poll(nil, 0, Int32(clamping: duration.wholeNanoseconds / 1_000_000))
+  }
+
   private static func read(_ clock: clockid_t) -> UInt64 {
     var time = timespec()
     // clock_gettime(2) of a clock that every kernel has can't fail.

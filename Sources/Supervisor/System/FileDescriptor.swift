@@ -3,9 +3,13 @@
 import CLinux
 import Glibc
 
-/// An open descriptor, owned. Closed by `close()` or when the owner goes.
+/// An open descriptor, owned.
+///
+/// Closed by `close()` or when the owner goes.
 package struct FileDescriptor: ~Copyable, Sendable {
-  /// The number; valid as long as the owner lives. For system calls only, never to be stored.
+  /// The number; valid as long as the owner lives.
+  ///
+  /// For system calls only, never to be stored.
   package let number: CInt
 
   /// Takes over an open descriptor.
@@ -58,13 +62,17 @@ extension FileDescriptor {
     return PipeEnds(reading: FileDescriptor(owning: ends.0), writing: FileDescriptor(owning: ends.1))
   }
 
-  /// Reads up to the buffer's size; 0 is the end of the file. EAGAIN is thrown.
+  /// Reads up to the buffer's size; 0 is the end of the file.
+  ///
+  /// EAGAIN is thrown.
   package borrowing func read(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
     let number = self.number
     return try retrying("read") { Glibc.read(number, buffer.baseAddress, buffer.count) }
   }
 
-  /// Writes some of the bytes; how many is returned. EAGAIN is thrown.
+  /// Writes some of the bytes; how many is returned.
+  ///
+  /// EAGAIN is thrown.
   package borrowing func write(_ bytes: UnsafeRawBufferPointer) throws(SystemError) -> Int {
     let number = self.number
     return try retrying("write") { Glibc.write(number, bytes.baseAddress, bytes.count) }

@@ -37,7 +37,9 @@ package enum ProcessTable {
     }
   }
 
-  /// Parses the bytes of a stat file. The name may contain anything, so it ends at the last ")".
+  /// Parses the bytes of a stat file.
+  ///
+  /// The name may contain anything, so it ends at the last ")".
   package static func parse(stat bytes: [UInt8]) -> ProcessStat? {
     guard let open = bytes.firstIndex(of: UInt8(ascii: "(")),
       let close = bytes.lastIndex(of: UInt8(ascii: ")")),
@@ -73,7 +75,9 @@ package enum ProcessTable {
     }
   }
 
-  /// The command line, arguments joined by spaces, control characters made visible; the name in brackets when there is none.
+  /// The command line, arguments joined by spaces, control characters made visible.
+  ///
+  /// The name in brackets when there is none.
   package static func command(of pid: Int32) -> String? {
     guard let bytes = contents(ofSmallFile: "/proc/\(pid)/cmdline", limit: 4096) else { return nil }
     let arguments = bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }

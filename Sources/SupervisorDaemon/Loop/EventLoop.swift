@@ -153,7 +153,9 @@ package final class EventSource {
 
   package enum Enabled { case on, off }
 
-  /// Ends the registration. The handler may be running: it is kept until it returns.
+  /// Ends the registration.
+  ///
+  /// The handler may be running: it is kept until it returns.
   package func cancel() {
     guard let source = source.take() else { return }
     sd_event_source_set_enabled(source, Int32(SD_EVENT_OFF))

@@ -12,7 +12,9 @@ package final class Keeper {
   package let request: LaunchRequest
   /// The connection to the keeper, for the event loop.
   package var connection: CInt { control.number }
-  /// The main process, from `started` on. Kept after its death: its process group is signalled through it.
+  /// The main process, from `started` on.
+  ///
+  /// Kept after its death: its process group is signalled through it.
   package private(set) var main: MainProcess?
   package private(set) var saidExited = false
   package private(set) var saidFailed = false
@@ -31,7 +33,9 @@ package final class Keeper {
     case exited(ExitReason)
   }
 
-  /// Executes a keeper, which executes the program. Returns as soon as the keeper runs.
+  /// Executes a keeper, which executes the program.
+  ///
+  /// Returns as soon as the keeper runs.
   ///
   /// - Parameter descriptors: what the main process gets as 0, 1, 2, 3 …
   package init(program: String, request: LaunchRequest, descriptors: [CInt]) throws(SystemError) {
@@ -57,7 +61,9 @@ package final class Keeper {
     self.control = ours
   }
 
-  /// The next message; nil when there is none now, or none any more. Never blocks.
+  /// The next message; nil when there is none now, or none any more.
+  ///
+  /// Never blocks.
   package func receive() -> Message? {
     var message = keeper_message()
     var received = cl_received()

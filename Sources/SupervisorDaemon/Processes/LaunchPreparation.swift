@@ -101,37 +101,15 @@ package enum LaunchPreparation {
 
   /// Replaces {fd:NAME}, {port:NAME} and {address:NAME}; anything else in braces is left alone.
   package static func expand(_ text: String, _ context: LaunchContext) -> String {
-    guard text.utf8.contains(UInt8(ascii: "{")) else { return text }
-    var result = ""
-    var rest = text[...]
-    while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
-      result += rest[..<open]
-      let inner = rest[rest.index(after: open)..<close]
-      if let value = value(of: inner, context) {
-        result += value
-        rest = rest[rest.index(after: close)...]
-      } else {
-        result += "{"
-        rest = rest[rest.index(after: open)...]
+    Placeholder.expand(text) { placeholder in
+      let address = context.allSockets.first { $0.name == placeholder.name }?.addresses.first
+      switch placeholder.kind {
+      case .fd:
+        let index = context.sockets.firstIndex { $0.name == placeholder.name }
+        return index.map { String($0 + firstPassedDescriptor) }
+      case .port: return address?.port.map { String($0) }
+      case .address: return address?.spelledForPrograms
       }
-    }
-    return result + rest
-  }
-
-  private static func value(of placeholder: Substring, _ context: LaunchContext) -> String? {
-    let parts = placeholder.split(separator: ":", maxSplits: 1)
-    guard parts.count == 2 else { return nil }
-    let name = String(parts[1])
-    if parts[0] == "fd" {
-      return context.sockets.firstIndex { $0.name == name }.map { String($0 + firstPassedDescriptor) }
-    }
-    guard let address = context.allSockets.first(where: { $0.name == name })?.addresses.first else {
-      return nil
-    }
-    switch parts[0] {
-    case "port": return address.port.map { String($0) }
-    case "address": return address.spelledForPrograms
-    default: return nil
     }
   }
 

@@ -4,7 +4,9 @@ import CLinux
 import Glibc
 import Supervisor
 
-/// Receives notifications. Descriptors that come along are closed; who the sender is, others decide.
+/// Receives notifications.
+///
+/// Descriptors that come along are closed; who the sender is, others decide.
 package final class NotifySocket {
   package let path: String
   private let descriptor: FileDescriptor

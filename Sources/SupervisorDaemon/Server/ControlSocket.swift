@@ -89,7 +89,8 @@ extension ControlSocket {
     return String(path)
   }
 
-  /// Keeps two starters from replacing each other's path: whoever looks, binds and listens holds flock(2) of the folder.
+  /// Keeps two starters from replacing each other's path: whoever looks, binds and listens
+  /// holds flock(2) of the folder.
   ///
   /// Nobody needs it for longer than some system calls. A lock that lasts is a stranger's (the folder may be
   /// readable to all), and must not keep the daemon from starting: then it goes on without.
@@ -98,7 +99,7 @@ extension ControlSocket {
     for _ in 0..<200 {
       if flock(number, LOCK_EX | LOCK_NB) == 0 { return }
       if errno != EWOULDBLOCK && errno != EINTR { throw SystemError("lock the folder of the control socket") }
-      usleep(5_000)
+      Clock.pause(.milliseconds(5))
     }
   }
 

@@ -3,7 +3,9 @@
 import Supervisor
 
 extension ServiceMachine {
-  /// The next generation. Called only with a clean verification in hand.
+  /// The next generation.
+  ///
+  /// Called only with a clean verification in hand.
   mutating func launch(at now: Instant) -> [ServiceEffect] {
     beginEpisode(at: now)
     generation += 1

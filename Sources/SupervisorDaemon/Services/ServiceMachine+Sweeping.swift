@@ -62,7 +62,9 @@ extension ServiceMachine {
     }
   }
 
-  /// SIGKILL does not help: say who, and go on trying at leisure. Never launch beside them.
+  /// SIGKILL does not help: say who, and go on trying at leisure.
+  ///
+  /// Never launch beside them.
   mutating func block(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
     let names = sweeping.living.map { "pid \($0.stray.identity.pid) \"\($0.stray.command)\"" }
     let who = names.isEmpty ? "a process of generation \(generation)" : names.joined(separator: ", ")

@@ -2,7 +2,9 @@
 
 import Supervisor
 
-/// Where a service is. The doc comment of each case names its successors.
+/// Where a service is.
+///
+/// The doc comment of each case names its successors.
 package enum ServiceState: Hashable, Sendable {
   /// Nothing runs and nothing is wanted. → `verifying` (a start).
   case stopped
@@ -16,7 +18,9 @@ package enum ServiceState: Hashable, Sendable {
   case running(Running)
   /// The main process was told to end. → `sweeping`, `blocked`.
   case stopping(Stopping)
-  /// The main process is gone; everybody else of the generation has to go. → `verifying`, `backingOff`, `failed`, `blocked`.
+  /// The main process is gone; everybody else of the generation has to go.
+  ///
+  /// → `verifying`, `backingOff`, `failed`, `blocked`.
   case sweeping(Sweeping)
   /// Nothing runs; the next launch is at a time. → `verifying`, `stopped`.
   case backingOff(BackingOff)

@@ -20,9 +20,10 @@ struct SocketsCommand: ParsableCommand {
 
 struct HoldersCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "holders", abstract: "Show who holds an address or a socket; works without a daemon too.")
+    commandName: "holders",
+    abstract: "Show who listens on an address, or on every port; works without a daemon too.")
   @OptionGroup var shared: SharedOptions
-  @Argument(help: "127.0.0.1:8000, [::]:80, 8000, udp:…, unix:/path, or a socket's name; else every socket.")
+  @Argument(help: "127.0.0.1:8000, [::]:80, 8000, udp:…, unix:/path, or a socket's name; else every port.")
   var address: String?
 
   func run() throws {
@@ -38,7 +39,7 @@ struct HoldersCommand: ParsableCommand {
   }
 
   private func find(_ session: Session) throws(Failure) -> HoldersReply {
-    guard let address else { return try Self.ofAllSockets(session) }
+    guard let address else { return try Self.ofEveryPort(session) }
     switch try Address(address) {
     case .name(let name, let error): return try Self.ofSocket(name, error, session)
     case .address(let parsed, let text):
@@ -47,7 +48,7 @@ struct HoldersCommand: ParsableCommand {
           try session.call(.holders, AddressParameters(address: text)), HoldersReply.self)
       } catch {
         // No daemon, or one that is not for this user: what this process can see by itself.
-        return localHolders(parsed)
+        return try Self.seenFromHere { () throws(SystemError) in try HolderQuery.holders(of: parsed) }
       }
     }
   }
@@ -65,9 +66,22 @@ struct HoldersCommand: ParsableCommand {
     }
   }
 
-  private static func ofAllSockets(_ session: Session) throws(Failure) -> HoldersReply {
-    let sockets = try Session.decode(try session.call(.sockets, NoParameters()), SocketsReply.self).sockets
-    return HoldersReply(address: "", holders: sockets.flatMap(\.holders), remarks: [])
+  private static func ofEveryPort(_ session: Session) throws(Failure) -> HoldersReply {
+    do throws(Failure) {
+      return try Session.decode(try session.call(.holders, AddressParameters(address: "")), HoldersReply.self)
+    } catch {
+      return try seenFromHere { () throws(SystemError) in try HolderQuery.allListeners() }
+    }
+  }
+
+  private static func seenFromHere(_ look: () throws(SystemError) -> HoldersReply) throws(Failure)
+    -> HoldersReply
+  {
+    do throws(SystemError) {
+      return try look()
+    } catch {
+      throw Failure(ExitStatus.failed, error.description)
+    }
   }
 }
 

@@ -68,7 +68,7 @@ final class TestServer {
   /// Turns the loop until the condition holds.
   func turn(until what: String, _ condition: () throws -> Bool) throws {
     let end = Clock.now() + .seconds(20)
-    while try !condition() {
+    while try condition() == false {
       if Clock.now() > end { throw NeverHappened(what: what) }
       _ = try loop.turn(atMost: .milliseconds(2))
     }

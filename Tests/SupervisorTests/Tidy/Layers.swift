@@ -52,7 +52,10 @@ enum Layers {
       folders: ["Model", "System", "Configuration", "Daemon"],
       modules: ["Supervisor", "SupervisorDaemon", "Glibc"]),
     Layer(
-      folder: "fdsupervisorctl", folders: ["Model", "System", "Ports", "Control"],
+      folder: "fdsupervisorctl", folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl/Commands"],
+      modules: ["Supervisor", "ArgumentParser", "Glibc", "FoundationEssentials"]),
+    Layer(
+      folder: "fdsupervisorctl/Commands", folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl"],
       modules: ["Supervisor", "ArgumentParser", "Glibc", "FoundationEssentials"]),
   ]
 
@@ -95,7 +98,7 @@ struct LayerCheck {
     for (index, token) in file.tokens.enumerated() {
       guard let home = homes[token.text], home != layer.folder, !own.contains(token.text) else { continue }
       if index > 0, file.tokens[index - 1].text == "." { continue }  // a nested type, or a member
-      if !layer.folders.contains(where: { home.hasSuffix("/" + $0) }) {
+      if !layer.folders.contains(where: { home == $0 || home.hasSuffix("/" + $0) }) {
         violations.append(
           Violation(file, line: token.line, "\(layer.folder) may not use \(token.text) of \(home)"))
       }

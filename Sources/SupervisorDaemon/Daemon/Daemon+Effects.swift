@@ -1,0 +1,142 @@
+// Carries out what the machines want. One case, one call; nothing is decided here.
+
+import Glibc
+import Supervisor
+
+extension Daemon {
+  /// Hands a fact to a service's machine.
+  ///
+  /// Facts are taken one after the other: one that comes up while effects are carried out waits until they
+  /// all are.
+  func deliver(_ event: ServiceEvent, to service: Int) {
+    pendingEvents.append((service, event))
+    pump()
+  }
+
+  /// Carries out what a request to the graph led to, then what follows from that.
+  func perform(_ actions: [ServiceGraph.Action]) {
+    let isOutermost = !isPumping
+    isPumping = true
+    for action in actions { perform(action.effect, for: action.service) }
+    for service in Set(actions.map(\.service)) { noteState(of: service) }
+    if isOutermost {
+      isPumping = false
+      pump()
+    }
+  }
+
+  private func pump() {
+    guard !isPumping else { return }
+    isPumping = true
+    while !pendingEvents.isEmpty {
+      let (service, event) = pendingEvents.removeFirst()
+      let actions = graph.handle(event, for: service, at: Clock.now())
+      for action in actions { perform(action.effect, for: action.service) }
+      noteState(of: service)
+      for other in Set(actions.map(\.service)) where other != service { noteState(of: other) }
+    }
+    isPumping = false
+    afterEvents()
+  }
+
+  private func perform(_ effect: ServiceEffect, for service: Int) {
+    let runtime = runtimes[service]
+    switch effect {
+    case .verify: deliver(.verified(verify(service)), to: service)
+    case .launch(let generation): launch(service, generation: generation)
+    case .signalMain(let signal): signalMain(signal, of: runtime)
+    case .scan: deliver(.scanned(generation: generation(of: service), strays(of: service)), to: service)
+    case .terminateStrays(let strays):
+      report(sweeper(of: service).terminate(strays.map(\.identity)), for: runtime)
+    case .killStrays: killStrays(of: service)
+    case .probePorts:
+      deliver(.probed(generation: generation(of: service), portsListening(of: service)), to: service)
+    case .arm(let instant): arm(instant, for: service)
+    case .disarm: runtime.timer = nil
+    case .nameOccupants: searchOccupants(of: service)
+    case .watchOccupants(let occupants): watch(occupants, for: service)
+    case .forgetOccupants:
+      runtime.occupants = []
+      runtime.occupantSearch = nil
+    case .settle(let settlement): settle(settlement, service)
+    case .log(let level, let message): log(level, service: service, message)
+    }
+  }
+
+  func generation(of service: Int) -> Int { graph.machines[service].generation }
+
+  func log(_ level: LogLevel, service: Int, _ message: String) {
+    let runtime = runtimes[service]
+    let machine = graph.machines[service]
+    log.log(
+      level, service: runtime.definition.name, generation: machine.generation, pid: machine.state.pid,
+      message,
+      lines: level <= .error ? runtime.lastLines : [])
+    announce(service, message)
+  }
+
+  private func arm(_ instant: Instant, for service: Int) {
+    do throws(SystemError) {
+      runtimes[service].timer = try loop.timer(at: instant, priority: .processes) { [weak self] in
+        self?.runtimes[service].timer = nil
+        self?.deliver(.timerFired, to: service)
+      }
+    } catch {
+      log.log(.error, service: runtimes[service].definition.name, "\(error)")
+    }
+  }
+
+  private func signalMain(_ signal: Int32, of runtime: ServiceRuntime) {
+    guard let main = runtime.main else { return }
+    do throws(SystemError) {
+      _ = try main.pidfd.send(signal)
+      // A stopped process takes no notice of anything but SIGKILL until it is continued.
+      if signal != SIGKILL { _ = try main.pidfd.send(SIGCONT) }
+    } catch {
+      report([error], for: runtime)
+    }
+  }
+
+  private func killStrays(of service: Int) {
+    let (found, errors) = sweeper(of: service).killAll(main: runtimes[service].main) {
+      descendants(of: service)
+    }
+    report(errors, for: runtimes[service])
+    deliver(.scanned(generation: generation(of: service), describe(found, of: service)), to: service)
+  }
+
+  private func sweeper(of service: Int) -> Sweeper {
+    if let sweeper = runtimes[service].sweeper { return sweeper }
+    let sweeper = Sweeper(loop: loop) { [weak self] pid in
+      guard let self else { return }
+      self.deliver(.strayExited(generation: self.generation(of: service), pid: pid), to: service)
+    }
+    runtimes[service].sweeper = sweeper
+    return sweeper
+  }
+
+  func report(_ errors: [SystemError], for runtime: ServiceRuntime) {
+    for error in errors { log.log(.warning, service: runtime.definition.name, "\(error)") }
+  }
+
+  /// Tells who waits that the service came to rest or runs.
+  private func settle(_ settlement: Settlement, _ service: Int) {
+    let runtime = runtimes[service]
+    switch settlement {
+    case .running:
+      runtime.lastLines = []
+      lookForStrangersSoon(service)
+    case .failed, .backingOff, .stopped, .blocked: break
+    }
+    let waiters = runtime.waiters
+    runtime.waiters = []
+    for waiter in waiters { waiter(settlement) }
+  }
+
+  private func noteState(of service: Int) {
+    let state = graph.publicState(of: service).0
+    guard state != runtimes[service].lastPublicState else { return }
+    runtimes[service].lastPublicState = state
+    runtimes[service].since = Clock.wallClock()
+  }
+}

@@ -1,0 +1,174 @@
+// From `launch` to what the keeper says, and the reaping of everybody who is a child of ours.
+
+import CLinux
+import Glibc
+import Supervisor
+
+extension Daemon {
+  func launch(_ service: Int, generation: Int) {
+    let runtime = runtimes[service]
+    runtime.main = nil
+    runtime.sweeper = nil
+    runtime.strangers = []
+    runtime.statusText = nil
+    do {
+      try leaveHeadroom()
+      let listeners = runtime.definition.sockets.flatMap { sockets.listeners(of: $0) }
+      var request = try LaunchPreparation.request(
+        for: runtime.definition, generation: generation, context: launchContext(runtime.definition, listeners)
+      )
+      if let limit = descriptorLimit, !request.limits.contains(where: { $0.resource == limit.resource }) {
+        request.limits.append(limit)
+      }
+      let output = try runtime.log.descriptorForLaunch()
+      let keeper = try Keeper(
+        program: keeperProgram, request: request,
+        descriptors: [devNull.number, output.number, output.number] + listeners.map(\.number))
+      runtime.keeper = keeper
+      keepers[keeper.pid] = service
+      runtime.keeperConnection = try loop.watch(keeper.connection, priority: .processes) {
+        [weak self] events in
+        self?.hear(service)
+        if events.contains(.hungUp) { runtime.keeperConnection?.cancel() }
+      }
+    } catch {
+      let keeper: LaunchFailure.Keeper = runtime.keeper == nil ? .none : .exiting
+      deliver(
+        .launchFailed(generation: generation, LaunchFailure(message: launchMessage(error), keeper: keeper)),
+        to: service)
+    }
+  }
+
+  /// Launches stop before descriptors run out: people must still be able to ask what is wrong, and to stop something.
+  private func leaveHeadroom() throws(SystemError) {
+    if cl_descriptors_left(Self.reservedDescriptors) == -1 { throw SystemError("launch") }
+  }
+
+  private func launchContext(_ definition: ServiceDefinition, _ listeners: [Listener]) -> LaunchContext {
+    var context = LaunchContext()
+    context.sockets = listeners.map { PassedSocket(name: $0.socket, address: $0.address) }
+    context.allSockets = configuration.sockets
+    context.environment = environment
+    if definition.readiness == .notify { context.notifySocket = notify.path }
+    return context
+  }
+
+  private func launchMessage(_ error: any Error) -> String {
+    guard let error = error as? SystemError else { return "\(error)" }
+    switch error.code {
+    case EAGAIN: return "\(error); the limit of processes is reached (RLIMIT_NPROC or pids.max)"
+    case EMFILE: return "\(error); the daemon's limit of open files is reached (ulimit -n, or LimitNOFILE=)"
+    case ENFILE: return "\(error); the machine's limit of open files is reached (fs.file-max)"
+    default: return "\(error)"
+    }
+  }
+
+  /// Takes everything the keeper has said so far.
+  func hear(_ service: Int) {
+    let runtime = runtimes[service]
+    guard let keeper = runtime.keeper else { return }
+    while let message = keeper.receive() {
+      switch message {
+      case .started(let pid):
+        runtime.main = keeper.main
+        deliver(.executed(generation: keeper.generation, pid: pid), to: service)
+      case .failed(let step, let error):
+        let failure = LaunchFailure(step: step, error: error, request: keeper.request)
+        deliver(.launchFailed(generation: keeper.generation, failure), to: service)
+      case .exited(let reason):
+        keepLastLines(of: service, after: reason)
+        deliver(.mainExited(generation: keeper.generation, reason), to: service)
+      }
+    }
+  }
+
+  /// What a service wrote before it failed is part of the message.
+  private func keepLastLines(of service: Int, after reason: ExitReason) {
+    let runtime = runtimes[service]
+    switch graph.machines[service].state {
+    case .starting: break
+    case .running where !reason.isSuccess: break
+    case .running, .stopped, .verifying, .launching, .stopping, .sweeping, .backingOff, .blocked, .failed:
+      return
+    }
+    runtime.log.drainNow()
+    runtime.lastLines = runtime.log.recentLines(Self.lastLineCount)
+  }
+
+  /// SIGCHLD: reaps until nobody is dead, for signals coalesce; also those who were never ours (PID 1, signal(7)).
+  func reap() {
+    var pid: pid_t = 0
+    var code: Int32 = 0
+    var status: Int32 = 0
+    while cl_reap(&pid, &code, &status) == 1 {
+      if let service = keepers.removeValue(forKey: pid) {
+        keeperExited(service)
+      } else if let reaped = otherChildren.removeValue(forKey: pid) {
+        reaped()
+      } else {
+        adoptedExited(pid, ExitReason(code: code, status: status))
+      }
+    }
+    for service in runtimes.indices where runtimes[service].adopted == .yes { lookAtAdopted(service) }
+  }
+
+  /// The keeper is gone.
+  ///
+  /// Its own exit means that its tree is empty; somebody's SIGKILL means that its tree is ours.
+  private func keeperExited(_ service: Int) {
+    hear(service)
+    let runtime = runtimes[service]
+    guard let keeper = runtime.keeper else { return }
+    runtime.keeper = nil
+    runtime.keeperConnection = nil
+    if keeper.saidExited || keeper.saidFailed {
+      finishGeneration(service, keeper.generation)
+    } else {
+      runtime.adopted = .yes
+      deliver(.keeperLost(generation: keeper.generation), to: service)
+    }
+  }
+
+  private func finishGeneration(_ service: Int, _ generation: Int) {
+    runtimes[service].adopted = .no
+    deliver(.treeEmptied(generation: generation), to: service)
+  }
+
+  /// A process without keeper that we reaped: perhaps the main process of a service whose keeper was killed.
+  private func adoptedExited(_ pid: pid_t, _ reason: ExitReason) {
+    for service in runtimes.indices where runtimes[service].adopted == .yes {
+      if runtimes[service].main?.pidfd.pid == pid {
+        deliver(.mainExited(generation: generation(of: service), reason), to: service)
+      }
+    }
+  }
+
+  private func lookAtAdopted(_ service: Int) {
+    if descendants(of: service).isEmpty { finishGeneration(service, generation(of: service)) }
+  }
+
+  /// Everybody alive of the current generation.
+  func descendants(of service: Int) -> [Descendant] {
+    let runtime = runtimes[service]
+    if let keeper = runtime.keeper { return Descendants.below([keeper.pid]) }
+    return runtime.adopted == .yes ? Descendants.including(orphans()) : []
+  }
+
+  /// Children of the daemon that are neither keepers nor helpers of ours: what a killed keeper left to its subreaper.
+  func orphans() -> [Int32] {
+    ProcessTable.children(of: getpid(), thread: getpid()).filter {
+      keepers[$0] == nil && otherChildren[$0] == nil
+    }
+  }
+
+  /// The service whose keeper is above a process, found through the parents; nil for a stranger.
+  func owner(of pid: Int32) -> Int? {
+    var pid = pid
+    for _ in 0..<Self.longestLineage {
+      if let service = keepers[pid] { return service }
+      guard pid > 1, let stat = ProcessTable.stat(of: pid) else { return nil }
+      pid = stat.parent
+    }
+    return nil
+  }
+}

@@ -1,0 +1,168 @@
+// The daemon: owns the world and ties its parts together. It contains no decision: those are in Services/.
+
+import CLinux
+import CSystemd
+import Glibc
+import Supervisor
+
+/// One supervisor: a configuration, its sockets, its services, and the loop that they live in.
+package final class Daemon {
+  let loop: EventLoop
+  let configuration: Configuration
+  let logs: LogContext
+  let log: DaemonLog
+  let sockets: OwnedSockets
+  let socketTable = SocketTable()
+  let devNull: FileDescriptor
+  /// Where the keeper's program is.
+  let keeperProgram: String
+  /// "NAME=value" of the daemon, without what was meant for it alone.
+  let environment: [String]
+  /// RLIMIT_NOFILE as it was at the start: the daemon raises its own, services get this one.
+  let descriptorLimit: LimitDefinition?
+  let ownPID = getpid()
+
+  var graph: ServiceGraph
+  let runtimes: [ServiceRuntime]
+  /// The service of each keeper that was not reaped yet, by the keeper's pid.
+  var keepers: [Int32: Int] = [:]
+  /// Children that are no keepers of services, and what to do when they were reaped.
+  var otherChildren: [Int32: () -> Void] = [:]
+  var pendingEvents: [(service: Int, event: ServiceEvent)] = []
+  var isPumping = false
+  var shutdown = Shutdown.notAsked
+
+  private(set) var notify: NotifySocket
+  private(set) var control: ControlServer?
+  /// Calls and searches that are under way.
+  var requests = OpenRequests()
+  private var signals: [EventSource] = []
+
+  /// How many of the last lines of a service are part of a failure's message.
+  static let lastLineCount = 10
+  /// A process is at most this deep below its keeper.
+  static let longestLineage = 512
+  /// Descriptors that launches leave for control connections, walks and reports.
+  static let reservedDescriptors: Int32 = 16
+  /// How long after a relaunch strangers are looked for.
+  static let strangerDelay: Duration = .seconds(1)
+
+  enum Shutdown { case notAsked, underWay, hurried, done }
+
+  /// Takes over the world: nothing of it is touched before the control socket is ours.
+  package init(
+    loop: EventLoop, configuration: Configuration, logs: LogContext, control: String,
+    activation: SocketActivation,
+    keeperProgram: String
+  ) throws {
+    self.loop = loop
+    self.configuration = configuration
+    self.logs = logs
+    self.keeperProgram = keeperProgram
+    log = logs.log
+    let calls = CallForwarder()
+    let log = logs.log
+    let server = try ControlServer(
+      loop: loop, path: control, group: configuration.daemon.controlGroup, log: { log.log(.warning, $0) },
+      onCall: { calls.receive($0) })
+    do {
+      sockets = try SocketStartup.open(configuration.sockets, activation: activation, log: log)
+      devNull = try FileDescriptor.open("/dev/null", O_RDWR)
+      notify = try NotifySocket(loop: loop, path: control + ".notify") { calls.receive($0) }
+      environment = currentEnvironment()
+      descriptorLimit = DescriptorLimit.raise()
+    } catch {
+      server.close()
+      throw error
+    }
+    self.control = server
+    graph = ServiceGraph(
+      definitions: configuration.services, seed: Clock.now().nanoseconds ^ UInt64(getpid()))
+    runtimes = configuration.services.map {
+      ServiceRuntime(
+        definition: $0, log: ServiceLog(service: $0.name, definition: $0.log, in: logs),
+        since: Clock.wallClock())
+    }
+    calls.daemon = self
+  }
+
+  /// Runs until it is told to end; returns the exit status.
+  package func run() throws(SystemError) -> Int32 {
+    // A killed keeper's tree comes to us, not to PID 1.
+    if cl_become_subreaper() == -1 { throw SystemError("become a subreaper") }
+    signals = [
+      try loop.signal(SIGCHLD, priority: .processes) { [weak self] in self?.reap() },
+      try loop.signal(SIGTERM) { [weak self] in self?.beginShutdown(because: "SIGTERM") },
+      try loop.signal(SIGINT) { [weak self] in self?.beginShutdown(because: "SIGINT") },
+      try loop.signal(SIGHUP) { [weak self] in
+        self?.log.log(.warning, "SIGHUP: reloading the configuration is not supported yet; nothing changes")
+      },
+    ]
+    for remark in sockets.remarks { log.log(.notice, remark) }
+    log.log(
+      .info,
+      "supervising \(configuration.services.count) services with \(configuration.sockets.count) sockets")
+    perform(graph.start(runtimes.indices.filter { runtimes[$0].definition.autostart }, at: Clock.now()))
+    tellSystemd("READY=1")
+    let status = try loop.run()
+    end()
+    return status
+  }
+
+  /// Stops everything in order; asked a second time, at once.
+  func beginShutdown(because reason: String) {
+    switch shutdown {
+    case .notAsked:
+      shutdown = .underWay
+      log.log(.notice, "\(reason): stopping all services")
+      tellSystemd("STOPPING=1")
+      perform(graph.stop(Array(runtimes.indices), at: Clock.now()))
+      afterEvents()
+    case .underWay:
+      shutdown = .hurried
+      log.log(.warning, "\(reason) again: killing what is left")
+      perform(graph.hurry(at: Clock.now()))
+      afterEvents()
+    case .hurried, .done: break
+    }
+  }
+
+  /// After every round of events: perhaps that was all.
+  func afterEvents() {
+    guard shutdown == .underWay || shutdown == .hurried, graph.isAtRest else { return }
+    shutdown = .done
+    loop.exit(0)
+  }
+
+  private func end() {
+    let unkillable = graph.machines.filter(\.isUnkillable).map(\.definition.name)
+    if !unkillable.isEmpty {
+      log.log(.error, "left behind, unkillable: \(unkillable.joined(separator: ", "))")
+    }
+    for remark in sockets.closeAll() { log.log(.warning, remark) }
+    requests.endAll()
+    control?.close()
+    log.log(.info, "stopped")
+    log.flush()
+  }
+
+  /// sd_notify(3); nothing happens without a NOTIFY_SOCKET.
+  func tellSystemd(_ state: String) { sd_notify(0, state) }
+}
+
+/// Hands calls on to a daemon that is not there yet when the server is made.
+private final class CallForwarder {
+  weak var daemon: Daemon?
+
+  func receive(_ call: ControlCall) {
+    guard let daemon else { return call.fail(.failed, "the daemon is starting") }
+    daemon.answer(call)
+  }
+
+  func receive(_ message: NotifySocket.Message) { daemon?.notified(message) }
+}
+
+extension OwnedSockets {
+  /// Every open listener.
+  var all: [Listener] { definitions.flatMap { listeners(of: $0.name) } }
+}

@@ -1,0 +1,130 @@
+// The program: its arguments, the checks before anything is touched, and its exit status.
+
+import CLinux
+import Glibc
+import Supervisor
+
+/// What `main` does; the exit statuses are 0, 1 (can't start), 64 (usage) and 78 (configuration), sysexits.h.
+package enum Program {
+  private static let usageStatus: Int32 = 64
+  private static let configurationStatus: Int32 = 78
+
+  private static let help = """
+    fdsupervisord: owns listening sockets, keeps the services behind them running, and removes every stray of a launch
+    before the next one.
+
+    usage: fdsupervisord [--config FILE] [--control SOCKET] [--check]
+
+      --config FILE     the configuration; default: /etc/fdsupervisord.toml for root, else
+                        $XDG_CONFIG_HOME/fdsupervisord.toml; ./fdsupervisord.toml where that is absent
+      --control SOCKET  where fdsupervisorctl finds the daemon; default: [daemon] control, else
+                        /run/fdsupervisord/control.sock for root, else $XDG_RUNTIME_DIR/fdsupervisord/control.sock
+      --check           check the configuration and exit: 0, or 78 when it is wrong
+      --version         say the version
+      --help            this text
+
+    Signals: SIGTERM and SIGINT stop all services in order; a second one kills them.
+    See fdsupervisord(8), fdsupervisord.toml(5), fdsupervisorctl(1).
+
+    """
+
+  package static func main() -> Never {
+    // Neither a reader of our output that went away, nor a terminal we are in the background of, nor the size of a
+    // file may end or stop us: each comes back as the errno of a write.
+    for number in [SIGPIPE, SIGTTOU, SIGXFSZ] { signal(number, SIG_IGN) }
+    StandardDescriptors.fill()
+    switch Arguments.parse(Array(CommandLine.arguments.dropFirst())) {
+    case .failure(let error):
+      complain("fdsupervisord: \(error.description); see fdsupervisord --help")
+      exit(usageStatus)
+    case .success(.help):
+      print(help, terminator: "")
+      exit(0)
+    case .success(.version):
+      print("fdsupervisord \(Product.version)")
+      exit(0)
+    case .success(.run(let arguments)): exit(run(arguments))
+    }
+  }
+
+  private static func run(_ arguments: Arguments) -> Int32 {
+    let path = arguments.configuration ?? standardConfiguration
+    let configuration: Configuration
+    switch ConfigurationLoader.load(path) {
+    case .failure(let diagnostics):
+      for diagnostic in diagnostics { complain(diagnostic.description) }
+      return configurationStatus
+    case .success(let loaded, let warnings):
+      for warning in warnings { complain(warning.description) }
+      configuration = loaded
+    }
+    if arguments.purpose == .check { return 0 }
+    guard let control = arguments.control ?? configuration.daemon.control ?? ControlPath.standard() else {
+      complain(
+        "fdsupervisord: say where the control socket is to be: --control SOCKET (XDG_RUNTIME_DIR is not set)")
+      return 1
+    }
+    do {
+      return try supervise(configuration, control: control)
+    } catch let error as ControlServerError {
+      complain("fdsupervisord: \(error.description)")
+    } catch {
+      complain("fdsupervisord: \(error)")
+    }
+    return 1
+  }
+
+  private static func supervise(_ configuration: Configuration, control: String) throws -> Int32 {
+    // Our files get their modes explicitly; what the caller's umask was is his affair.
+    umask(0o022)
+    let activation = SocketActivation.take()
+    let loop = try EventLoop()
+    let logs = try LogContext.standard(loop: loop, threshold: configuration.daemon.logLevel)
+    let daemon = try Daemon(
+      loop: loop, configuration: configuration, logs: logs, control: control, activation: activation,
+      keeperProgram: try KeeperProgram.find())
+    return try daemon.run()
+  }
+
+  private static var standardConfiguration: String {
+    var candidates = ["/etc/fdsupervisord.toml"]
+    if geteuid() != 0 {
+      let home = environmentValue("HOME").map { $0 + "/.config" }
+      candidates = [environmentValue("XDG_CONFIG_HOME") ?? home].compactMap {
+        $0.map { $0 + "/fdsupervisord.toml" }
+      }
+    }
+    return candidates.first { access($0, F_OK) == 0 } ?? "fdsupervisord.toml"
+  }
+
+  private static func complain(_ text: String) {
+    var line = text.hasSuffix("\n") ? text : text + "\n"
+    line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
+  }
+}
+
+/// The keeper lies beside the daemon, or in ../libexec/fdsupervisord after an installation.
+enum KeeperProgram {
+  static func find() throws(StartupError) -> String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+    guard length > 0 else {
+      throw StartupError(description: SystemError("read", "/proc/self/exe").description)
+    }
+    let own = String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    let places = ["\(folder)/fdsupervisor-keeper", "\(folder)/../libexec/fdsupervisord/fdsupervisor-keeper"]
+    if let found = places.first(where: { access($0, X_OK) == 0 }) { return found }
+    throw StartupError(
+      description: "cannot find the keeper: there is no \(places.joined(separator: " and no "))")
+  }
+}
+
+/// A caller may have closed 0, 1 or 2; a socket that got such a number would be written to as if it were a log.
+enum StandardDescriptors {
+  static func fill() {
+    var number = cl_open("/dev/null", O_RDWR, 0)
+    while (0...2).contains(number) { number = cl_open("/dev/null", O_RDWR, 0) }
+    if number > 2 { close(number) }
+  }
+}

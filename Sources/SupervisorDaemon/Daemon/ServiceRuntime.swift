@@ -1,0 +1,59 @@
+// What the operating system has for one service: keeper, timer, log, watches. The decisions are in its machine.
+
+import Supervisor
+
+/// The side of one service that touches the system.
+final class ServiceRuntime {
+  let definition: ServiceDefinition
+  let log: ServiceLog
+  /// The keeper of the current generation, until its exit was seen.
+  var keeper: Keeper?
+  var keeperConnection: EventSource?
+  /// The main process of the current generation; kept while its tree is swept.
+  var main: Keeper.MainProcess?
+  /// Its keeper was killed: what it kept is a child of the daemon now.
+  var adopted: Adopted = .no
+  var timer: EventSource?
+  var sweeper: Sweeper?
+  /// Foreign processes that have a guarded port.
+  var occupants: [OccupantWatch] = []
+  /// The walk that finds them, or looks for strangers with our listener.
+  var occupantSearch: HolderSearch?
+  var strangerSearch: HolderSearch?
+  var strangerTimer: EventSource?
+  /// Processes that are not ours and hold a listener of this service: one line each.
+  var strangers: [String] = []
+  /// What the service said about itself, sd_notify(3) STATUS=.
+  var statusText: String?
+  /// Who waits for the next settlement.
+  var waiters: [(Settlement) -> Void] = []
+  /// When it came into its public state, seconds since 1970.
+  var since: Double
+  var lastPublicState = PublicState.stopped
+  /// The last output, kept when a launch fails.
+  var lastLines: [String] = []
+
+  enum Adopted { case no, yes }
+
+  init(definition: ServiceDefinition, log: ServiceLog, since: Double) {
+    self.definition = definition
+    self.log = log
+    self.since = since
+  }
+}
+
+/// A foreign process on a guarded port, watched until it ends.
+final class OccupantWatch {
+  private let pidfd: PidFD
+  private var source: EventSource?
+
+  init(_ identity: ProcessIdentity, loop: EventLoop, onExit: @escaping () -> Void) throws(SystemError) {
+    pidfd = try PidFD.open(identity)
+    source = try loop.watch(pidfd.descriptor.number) { [weak self] _ in
+      self?.source?.cancel()
+      onExit()
+    }
+  }
+
+  deinit { source?.cancel() }
+}
