@@ -89,7 +89,7 @@ int cl_peer(int socket, pid_t *pid, uid_t *uid, gid_t *gid) {
 int cl_reap(pid_t *pid, int *code, int *status) {
   siginfo_t gone;
   gone.si_pid = 0;
-  if (waitid(P_ALL, 0, &gone, WEXITED | WNOHANG) < 0) return -1;
+  if (waitid(P_ALL, 0, &gone, WEXITED | WSTOPPED | WNOHANG) < 0) return -1;
   *pid = gone.si_pid;
   *code = gone.si_code;
   *status = gone.si_status;

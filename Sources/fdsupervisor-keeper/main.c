@@ -21,9 +21,10 @@
 #include "kernel.h"
 #include "keeper.h"
 
-enum { CONTROL = 0, CHILDREN = 1 }; /* the two descriptors that stay open */
+enum { CONTROL = 0, CHILDREN = 1, MAIN = 2 }; /* the descriptors that stay open: MAIN is a pidfd */
 enum { SIG_KILL = 9, SIG_TERM = 15, SIG_CHLD = 17, SIG_CONT = 18 };
 enum { CHILD_STACK = 16384, E_CHILD = 10, KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640 };
+enum { PIDFD_PROCESS_GROUP = 4 }; /* pidfd_send_signal(2) PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9 */
 
 struct message_header { /* struct msghdr of the kernel's ABI (struct user_msghdr) */
   void *name;
@@ -66,7 +67,7 @@ static int number(const char *text) {
   return value;
 }
 
-static void tell(int control, struct keeper_message *message, int descriptor) {
+static long tell(int control, struct keeper_message *message, int descriptor) {
   struct { void *base; unsigned long length; } vector = {message, sizeof *message};
   struct rights rights = {20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, descriptor, 0};
   struct message_header header = {.vector = &vector, .vector_count = 1};
@@ -74,7 +75,7 @@ static void tell(int control, struct keeper_message *message, int descriptor) {
     header.control = &rights;
     header.control_length = sizeof rights;
   }
-  KERNEL(sendmsg, control, &header, 0x4000 /* MSG_NOSIGNAL */);
+  return KERNEL(sendmsg, control, &header, 0x4000 /* MSG_NOSIGNAL */);
 }
 
 static void tell_failure(int control, int step, long result) {
@@ -88,8 +89,8 @@ static void block_signals(void) {
   KERNEL(rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, sizeof all);
 }
 
-/* Maps the plan, starts the main process, says so, and forgets the plan. Returns the main's pid. */
-static int start(int control, int plan_file, unsigned *stray_timeout_ms) {
+/* Maps the plan, starts the main process, says so, and forgets the plan. Returns the main's pid and pidfd. */
+static int start(int control, int plan_file, unsigned *stray_timeout_ms, int *main_fd) {
   struct keeper_plan head;
   long got = KERNEL(pread64, plan_file, &head, sizeof head, 0);
   if (got != sizeof head || head.magic != KEEPER_PLAN_MAGIC || head.version != KEEPER_PLAN_VERSION)
@@ -112,34 +113,44 @@ static int start(int control, int plan_file, unsigned *stray_timeout_ms) {
     tell_failure(control, launch.step, -launch.error);
   }
   struct keeper_message message = {.kind = KEEPER_STARTED, .pid = (int)pid};
-  tell(control, &message, pidfd);
+  /* Descriptors in flight are limited per user (ETOOMANYREFS, unix(7)): the message counts without one. */
+  if (tell(control, &message, pidfd) < 0) tell(control, &message, -1);
+  *main_fd = pidfd;
   KERNEL(munmap, map, head.size);
   KERNEL(munmap, stack, CHILD_STACK);
   return (int)pid;
 }
 
-/* Keeps the two descriptors it needs, under the numbers it knows, and lets go of all others. */
-static void keep_descriptors(int control) {
+/* Dead children are told by a descriptor; asked for before anything runs, because it may be refused. */
+static int watch_children(int control) {
   __u64 child = 1ull << (SIG_CHLD - 1);
   long signals = KERNEL(signalfd4, -1, &child, sizeof child, O_CLOEXEC | O_NONBLOCK);
-  long spare = KERNEL(fcntl, signals, 1030 /* F_DUPFD_CLOEXEC */, 3); /* it may have been given number 0 */
+  if (signals < 0) tell_failure(control, KEEPER_STEP_DESCRIPTORS, signals);
+  return (int)signals;
+}
+
+/* Keeps the descriptors it needs, under the numbers it knows, and lets go of all others. None of them has one of
+ * these numbers yet: 0, 1 and 2 are those of the main process, which has its own copies by now. */
+static void keep_descriptors(int control, int children, int main_fd) {
   KERNEL(dup3, control, CONTROL, O_CLOEXEC);
-  KERNEL(dup3, spare, CHILDREN, O_CLOEXEC);
-  KERNEL(close_range, CHILDREN + 1, ~0u, 0);
+  KERNEL(dup3, children, CHILDREN, O_CLOEXEC);
+  KERNEL(dup3, main_fd, MAIN, O_CLOEXEC);
+  KERNEL(close_range, MAIN + 1, ~0u, 0);
 }
 
 /* Reaps all who are dead. Returns when nobody else is dead; exits when there is nobody left. */
-static void reap(int main_pid) {
+static void reap(int *main_pid) {
   for (;;) {
     struct child_exit gone;
     gone.pid = 0;
     long result = KERNEL(waitid, P_ALL, 0, &gone, WEXITED | WNOHANG | __WALL, 0);
     if (result == -E_CHILD) leave();
     if (result < 0 || gone.pid == 0) return;
-    if (gone.pid == main_pid) {
+    if (gone.pid == *main_pid) {
       struct keeper_message message = {
           .kind = KEEPER_EXITED, .pid = gone.pid, .code = gone.code, .status = gone.status};
       tell(CONTROL, &message, -1);
+      *main_pid = 0; /* from here on the number may be somebody else's */
     }
   }
 }
@@ -183,16 +194,18 @@ static int wait_for_event(int watch_daemon, long timeout_ms) {
   return KERNEL(recvfrom, CONTROL, message, sizeof message, 0x40 /* MSG_DONTWAIT */, 0, 0) == 0;
 }
 
-/* The daemon is dead: nothing of this generation may outlive it. Ends in leave(), from reap(). */
-static void sweep(int main_pid, unsigned stray_timeout_ms) {
+/* The daemon is dead, or wants it so: nothing of this generation may live on. Ends in leave(), from reap(). */
+static void sweep(int *main_pid, unsigned stray_timeout_ms) {
   long end = milliseconds() + stray_timeout_ms, left;
   signal_children(SIG_TERM, 0);
   while ((left = end - milliseconds()) > 0) {
     wait_for_event(0, left);
     reap(main_pid);
-    signal_children(SIG_TERM, main_pid);
+    signal_children(SIG_TERM, *main_pid);
   }
   for (long interval = KILL_INTERVAL_MS;; interval *= interval < KILL_INTERVAL_MAX_MS ? 2 : 1) {
+    /* In one step, which no fork within the group outruns; nobody else's, for the pidfd keeps its number busy. */
+    KERNEL(pidfd_send_signal, MAIN, SIG_KILL, 0, PIDFD_PROCESS_GROUP);
     signal_children(SIG_KILL, 0);
     wait_for_event(0, interval);
     reap(main_pid);
@@ -204,14 +217,17 @@ __attribute__((used)) void keeper_main(long *stack) {
   if (*stack != 4) leave();
   int control = number(arguments[2]), plan = number(arguments[3]);
   unsigned stray_timeout_ms = 0;
+  int main_fd = -1;
   block_signals();
+  KERNEL(setpgid, 0, 0); /* a signal to the process group of the daemon is not for us */
   long result = KERNEL(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   if (result < 0) tell_failure(control, KEEPER_STEP_SUBREAPER, result);
-  int main_pid = start(control, plan, &stray_timeout_ms);
-  keep_descriptors(control);
+  int children = watch_children(control);
+  int main_pid = start(control, plan, &stray_timeout_ms, &main_fd);
+  keep_descriptors(control, children, main_fd);
   for (;;) {
-    reap(main_pid);
-    if (wait_for_event(1, -1)) sweep(main_pid, stray_timeout_ms);
+    reap(&main_pid);
+    if (wait_for_event(1, -1)) sweep(&main_pid, stray_timeout_ms);
   }
 }
 

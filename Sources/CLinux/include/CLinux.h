@@ -54,8 +54,9 @@ void cl_receive(int socket, void *buffer, size_t size, struct cl_received *recei
 /* SO_PEERCRED, unix(7). */
 int cl_peer(int socket, pid_t *pid, uid_t *uid, gid_t *gid);
 
-/* siginfo_t is a union that Swift can't read. waitid(2) with WNOHANG | WEXITED over all children:
- * 1 and the values; 0 when nobody is dead; -1 and errno (ECHILD: there are none). */
+/* siginfo_t is a union that Swift can't read. waitid(2) with WNOHANG | WEXITED | WSTOPPED over all children:
+ * 1 and the values; 0 when nobody died or stopped; -1 and errno (ECHILD: there are none). */
+#define CL_STOPPED 5 /* the code of a child that was stopped by a signal: CLD_STOPPED */
 int cl_reap(pid_t *pid, int *code, int *status);
 
 /* posix_spawn(3) of a keeper: descriptors[i] becomes i in the child, all others are closed, signals are

@@ -175,11 +175,16 @@ extension Daemon {
       log.follow { [weak call] in call?.progress(LogsReply(lines: $0), weight: $0.count) }, under: key)
   }
 
+  private static func describe(_ pid: Int32) -> String {
+    ProcessDescription.of(pid)?.description ?? "pid \(pid), which is gone"
+  }
+
   /// A message of sd_notify(3): it counts only when it comes from below a keeper.
   func notified(_ message: NotifySocket.Message) {
     guard let service = owner(of: message.pid) else {
-      let who = ProcessDescription.of(message.pid)?.description ?? "pid \(message.pid), which is gone"
-      return log.log(.debug, "a notification from \(who) is ignored: it belongs to no service")
+      // Composed only when it is logged: a flood of these must stay cheap.
+      return log.log(
+        .debug, "a notification from \(Self.describe(message.pid)) is ignored: it belongs to no service")
     }
     for field in message.fields {
       if field == "READY=1" { deliver(.notified(generation: generation(of: service)), to: service) }

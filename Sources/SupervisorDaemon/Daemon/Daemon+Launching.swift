@@ -101,8 +101,10 @@ extension Daemon {
     var code: Int32 = 0
     var status: Int32 = 0
     while cl_reap(&pid, &code, &status) == 1 {
-      if let service = keepers.removeValue(forKey: pid) {
-        keeperExited(service)
+      if code == CL_STOPPED {
+        resumeKeeper(pid)
+      } else if let service = keepers.removeValue(forKey: pid) {
+        keeperExited(service, ExitReason(code: code, status: status))
       } else if let reaped = otherChildren.removeValue(forKey: pid) {
         reaped()
       } else {
@@ -112,16 +114,23 @@ extension Daemon {
     for service in runtimes.indices where runtimes[service].adopted == .yes { lookAtAdopted(service) }
   }
 
+  /// Somebody stopped a keeper: it goes on at once.
+  private func resumeKeeper(_ pid: pid_t) {
+    guard let service = keepers[pid], let keeper = runtimes[service].keeper else { return }
+    log.log(.warning, service: runtimes[service].definition.name, "its keeper was stopped; it is continued")
+    do throws(SystemError) { try keeper.resume() } catch { report([error], for: runtimes[service]) }
+  }
+
   /// The keeper is gone.
   ///
-  /// Its own exit means that its tree is empty; somebody's SIGKILL means that its tree is ours.
-  private func keeperExited(_ service: Int) {
+  /// Its own exit means that its tree is empty; somebody's SIGKILL, at whatever time, means that its tree is ours.
+  private func keeperExited(_ service: Int, _ reason: ExitReason) {
     hear(service)
     let runtime = runtimes[service]
     guard let keeper = runtime.keeper else { return }
     runtime.keeper = nil
     runtime.keeperConnection = nil
-    if keeper.saidExited || keeper.saidFailed {
+    if reason.isSuccess, keeper.saidExited || keeper.saidFailed {
       finishGeneration(service, keeper.generation)
     } else {
       runtime.adopted = .yes

@@ -32,6 +32,8 @@ package enum Program {
     // Neither a reader of our output that went away, nor a terminal we are in the background of, nor the size of a
     // file may end or stop us: each comes back as the errno of a write.
     for number in [SIGPIPE, SIGTTOU, SIGXFSZ] { signal(number, SIG_IGN) }
+    // Whoever started us may have ignored it, and then the kernel would tell us of no child's end (waitpid(2)).
+    signal(SIGCHLD, SIG_DFL)
     StandardDescriptors.fill()
     switch Arguments.parse(Array(CommandLine.arguments.dropFirst())) {
     case .failure(let error):

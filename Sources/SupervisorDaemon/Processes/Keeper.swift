@@ -61,6 +61,26 @@ package final class Keeper {
     self.control = ours
   }
 
+  /// Asks the keeper to end everybody below it by itself: SIGTERM, then SIGKILL after `stray_timeout`.
+  ///
+  /// It sees its parent's end close, as if the daemon had died, and goes on reporting. It needs neither
+  /// descriptors nor what /proc shows to others, which the daemon may lack.
+  package func sweep() { _ = shutdown(control.number, Int32(SHUT_WR)) }
+
+  /// Continues a keeper that somebody stopped: it could not reap, and nobody would hear of its main process.
+  package func resume() throws(SystemError) {
+    guard let identity = ProcessTable.stat(of: pid)?.identity else { return }
+    _ = try PidFD.open(identity).send(SIGCONT)
+  }
+
+  /// The pidfd did not come along (no descriptor was left on either side): it is opened by number.
+  ///
+  /// nil when it is gone already, or not the keeper's.
+  private static func open(_ pid: Int32, childOf keeper: Int32) -> MainProcess? {
+    guard let stat = ProcessTable.stat(of: pid), stat.parent == keeper else { return nil }
+    do throws(SystemError) { return MainProcess(try PidFD.open(stat.identity)) } catch { return nil }
+  }
+
   /// The next message; nil when there is none now, or none any more.
   ///
   /// Never blocks.
@@ -73,7 +93,11 @@ package final class Keeper {
     guard received.length == MemoryLayout<keeper_message>.size else { return nil }
     switch message.kind {
     case UInt32(KEEPER_STARTED.rawValue):
-      if let descriptor { main = MainProcess(PidFD(owning: descriptor, pid: message.pid)) }
+      if let descriptor {
+        main = MainProcess(PidFD(owning: descriptor, pid: message.pid))
+      } else {
+        main = Self.open(message.pid, childOf: pid)
+      }
       return .started(pid: message.pid)
     case UInt32(KEEPER_FAILED.rawValue):
       saidFailed = true

@@ -22,7 +22,7 @@ package final class NotifySocket {
   }
 
   /// So many datagrams are read in one go, so that a flood delays nobody.
-  private static let messagesPerWakeUp = 64
+  private static let messagesPerWakeUp = 16
 
   /// Binds the socket; any local user may send to it, and only what comes from a service counts.
   package init(loop: EventLoop, path: String, onMessage: @escaping (Message) -> Void) throws(SystemError) {
@@ -42,7 +42,8 @@ package final class NotifySocket {
     let mask = Glibc.umask(0o111)
     defer { _ = Glibc.umask(mask) }
     if cl_bind_unix(number, path) == -1 { throw SystemError("bind", path) }
-    source = try loop.watch(number, priority: .processes) { [weak self] _ in self?.receive() }
+    // Any local user may send: at this priority a flood takes turns with the control connections.
+    source = try loop.watch(number, priority: .normal) { [weak self] _ in self?.receive() }
   }
 
   deinit { unlink(path) }
