@@ -5,11 +5,16 @@ import Supervisor
 
 enum Operation {
   /// Calls the method and shows the outcomes; 1 when one of them is bad.
-  static func run(_ method: ControlMethod, _ parameters: some Encodable, _ session: Session) throws(Failure)
-    -> Int32
-  {
+  static func run(
+    _ method: ControlMethod, _ parameters: some Encodable, _ session: Session
+  ) throws(Failure) -> Int32 {
+    try run(method, json: try Session.encode(parameters), session)
+  }
+
+  /// The same with parameters that are JSON already.
+  static func run(_ method: ControlMethod, json: [UInt8], _ session: Session) throws(Failure) -> Int32 {
     let progress = ProgressLine(for: session)
-    let reply = try session.call(method, parameters, onProgress: progress?.show)
+    let reply = try session.call(method, json: json, onProgress: progress?.show)
     progress?.clear()
     let outcome = try Session.decode(reply, OperationReply.self)
     if session.format == .json {

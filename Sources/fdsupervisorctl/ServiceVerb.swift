@@ -20,13 +20,13 @@ enum ServiceVerb: String, CaseIterable {
   func run(_ names: [String], all: Bool = false, _ session: Session) throws(Failure) -> Int32 {
     if self == .status { return try Self.status(names, session) }
     let selection = try Selection(names, all: all)
-    return try Operation.run(method, ServiceSelection(names: selection.names, all: selection.all), session)
+    return try Operation.run(method, json: selection.parameters.json, session)
   }
 
   /// In text, and with names, the exit status says whether all of them run.
   private static func status(_ names: [String], _ session: Session) throws(Failure) -> Int32 {
     let selection = try Selection(names, all: names.isEmpty)
-    let reply = try session.call(.status, ServiceSelection(names: selection.names, all: selection.all))
+    let reply = try session.call(.status, json: selection.parameters.json)
     if session.format == .json {
       Output.print(json: reply.parameters)
       return ExitStatus.done
@@ -42,6 +42,8 @@ enum ServiceVerb: String, CaseIterable {
 struct Selection {
   let names: [String]
   let all: Bool?
+
+  var parameters: ServiceSelection { ServiceSelection(names: names, all: all) }
 
   /// The longest name or pattern, in bytes.
   private static let longestName = 255

@@ -41,10 +41,16 @@ struct Session {
     _ method: ControlMethod, _ parameters: some Encodable,
     onProgress: ((ControlClient.Reply) -> Void)? = nil
   ) throws(Failure) -> ControlClient.Reply {
-    let bytes = try Self.encode(parameters)
+    try call(method, json: try Self.encode(parameters), onProgress: onProgress)
+  }
+
+  /// The same with parameters that are JSON already.
+  func call(
+    _ method: ControlMethod, json: [UInt8], onProgress: ((ControlClient.Reply) -> Void)? = nil
+  ) throws(Failure) -> ControlClient.Reply {
     let client = try connect()
     do throws(ControlClientError) {
-      return try client.call(method, bytes, onProgress: onProgress)
+      return try client.call(method, json, onProgress: onProgress)
     } catch { throw Self.failure(error) }
   }
 

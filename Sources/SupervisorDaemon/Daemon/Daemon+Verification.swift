@@ -30,9 +30,11 @@ extension Daemon {
     }
     guard let holder = held.first else { return nil }
     let holding = Set(held.map(\.pid))
-    let errors = Sweeper(loop: loop) { _ in }.killAll(main: nil) {
+    let sweeper = Sweeper(loop: loop) { _ in }
+    let errors = sweeper.killAll(main: nil) {
       Descendants.including(orphans).filter { holding.contains($0.stat.pid) }
     }.errors
+    withExtendedLifetime(sweeper) {}
     for error in errors { log.log(.warning, "\(error)") }
     let command = ProcessTable.command(of: holder.pid) ?? "?"
     return

@@ -94,7 +94,7 @@ import Testing
 
   @Test("a daemon that goes away in the middle of a call makes 1, and a line that says it")
   func lost() throws {
-    server.answer = { [server] _ in server.close() }
+    server.answer = { [weak server] _ in server?.close() }
     let result = try run("restart", "app")
     #expect(result.status == 1)
     #expect(result.errors.contains("went away before it answered"))

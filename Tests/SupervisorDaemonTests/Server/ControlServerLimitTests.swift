@@ -185,6 +185,9 @@ private let emptyStatus = #"{"parameters":{"services":[]}}"#
       while try server.loop.turn(atMost: .milliseconds(50)) { rounds += 1 }
       server.calls[0].reply(StatusReply(services: []))
       let answered = try first.reply() == emptyStatus
+      // The folder can only be read with a descriptor.
+      server.close()
+      rmdir(server.folder.path)
       exit(answered && rounds < 10 ? 0 : 1)
     }
   }
@@ -203,7 +206,10 @@ private let emptyStatus = #"{"parameters":{"services":[]}}"#
       try client.closed()
       seteuid(0)
       let isRefused = reply.contains("org.fdsupervisord.Control.PermissionDenied")
-      exit(isRefused && server.calls.isEmpty && server.server?.connectionCount == 0 ? 0 : 1)
+      let isUntouched = server.calls.isEmpty && server.server?.connectionCount == 0
+      server.close()
+      server.folder.remove()
+      exit(isRefused && isUntouched ? 0 : 1)
     }
   }
 }

@@ -19,7 +19,10 @@ final class TestFolder {
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  deinit { Self.remove(path) }
+  deinit { remove() }
+
+  /// For a process that exits before this object goes.
+  func remove() { Self.remove(path) }
 
   private static func remove(_ path: String) {
     if let folder = opendir(path) {

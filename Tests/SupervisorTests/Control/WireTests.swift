@@ -95,6 +95,19 @@ import Testing
       Wire.reply(Array("{}".utf8), continues: true) == Array("{\"parameters\":{},\"continues\":true}\0".utf8))
   }
 
+  @Test("a selection that is written by hand is what the encoder writes")
+  func selection() throws {
+    let names = ["app", "a\"b\\c", "\u{1}\u{1f}\u{7f}", "täst-❤️", ""]
+    for selection in [
+      ServiceSelection(names: names), ServiceSelection(names: [], all: true),
+      ServiceSelection(names: ["a"], all: false),
+    ] {
+      let read = try Wire.decode(ServiceSelection.self, from: selection.json)
+      #expect(read == selection)
+      #expect(try selection.json == Wire.encode(selection))
+    }
+  }
+
   @Test("a wrong parameter is named")
   func wrongParameter() {
     #expect(throws: WireError.unexpected(member: "names")) {
