@@ -20,6 +20,23 @@ extension History {
     if world.foreigner != nil { throw violation("\(name), and a stranger has its port") }
   }
 
+  /// What people asked for last counts, for a service and for those that it requires.
+  func checkWishes(from before: [Phase], cause: Cause) throws(Violation) {
+    if before == phases { return }
+    for service in before.indices where before[service] != phases[service] {
+      if before[service].isAtRest, phases[service] == .verifying,
+        let other = services[service].required.first(where: { services[$0].isToStop })
+      {
+        throw violation("s\(service) is started, and s\(other), which it requires, is to stop")
+      }
+      if services[service].isWanted, before[service] == .running, phases[service] == .stopping,
+        !cause.mayStop(service)
+      {
+        throw violation("s\(service) is stopped, and somebody wants it")
+      }
+    }
+  }
+
   /// Every service that is on its way waits for a timer at most; one that is not needs none.
   func checkPending(_ service: Int) throws(Violation) {
     let hasTimer = services[service].timer != nil
@@ -52,6 +69,18 @@ extension History {
   func expectAll(_ what: String, _ holds: (ServiceMachine) -> Bool) throws(Violation) {
     for machine in graph.machines where !holds(machine) {
       throw violation("\(machine.definition.name): not every service \(what): \(states)")
+    }
+  }
+}
+
+extension History.Cause {
+  /// It is about this very service, or stops services.
+  fileprivate func mayStop(_ service: Int) -> Bool {
+    switch self {
+    case .fact(_, let subject): subject == service
+    case .request(.restart(let subjects)): subjects.contains(service)
+    case .request(.start): false
+    case .request(.stop), .request(.hurry): true
     }
   }
 }

@@ -148,9 +148,11 @@ struct History {
       services[service].isUnsettled = true
       services[service].isToStop = toStop
     }
+    if toStop { order.withRequirers(of: subjects).forEach { services[$0].isWanted = false } }
     var work = toStop ? [] : subjects
     while let service = work.popLast() {
       services[service].isToStop = false
+      services[service].isWanted = true
       work += services[service].required
     }
   }
@@ -193,6 +195,7 @@ struct History {
     if case .fact(_, let service) = cause { touch(service) }
     for action in actions where touched.last != action.service { touch(action.service) }
     transitions?.record(cause, from: before, to: phases)
+    try checkWishes(from: before, cause: cause)
     try order.check(from: before, to: phases, cause: cause, history: self)
     try perform(actions, cause: cause)
   }

@@ -39,7 +39,7 @@ struct OrderOfServices {
   }
 
   /// Stopping a service stops those that require it.
-  private func withRequirers(of subjects: [Int]) -> Set<Int> {
+  func withRequirers(of subjects: [Int]) -> Set<Int> {
     var result = Set(subjects)
     var grown = true
     while grown {

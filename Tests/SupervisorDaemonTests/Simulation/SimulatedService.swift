@@ -33,6 +33,8 @@ final class SimulatedService {
   var isUnsettled = false
   /// The last one who asked wanted it stopped.
   var isToStop = false
+  /// The last one who asked wanted it to run, or one that requires it; nobody stopped what it requires since.
+  var isWanted = false
 
   init(definition: ServiceDefinition, index: [String: Int]) {
     self.definition = definition
