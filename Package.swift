@@ -63,7 +63,8 @@ let package = Package(
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
     .testTarget(
       name: "SupervisorDaemonTests",
-      dependencies: ["SupervisorDaemon", "Supervisor"], swiftSettings: strict),
+      dependencies: ["SupervisorDaemon", "Supervisor"],
+      swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
   ],
   cxxLanguageStandard: .cxx17
 )
