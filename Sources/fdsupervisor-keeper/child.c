@@ -9,6 +9,7 @@
 #include <linux/resource.h>
 
 #include "kernel.h"
+#include "text.h"
 
 enum { E_NOENT = 2, E_ACCES = 13, E_NOTDIR = 20 };
 
@@ -30,20 +31,6 @@ static void fail(struct launch *launch, int step, long result) {
 
 static void check(struct launch *launch, int step, long result) {
   if (result < 0) fail(launch, step, result);
-}
-
-/* Writes the decimal digits of a number and a NUL; returns how many digits. */
-static int decimal(char *out, long number) {
-  char digits[20];
-  int count = 0;
-  unsigned long rest = number < 0 ? -(unsigned long)number : (unsigned long)number;
-  do digits[count++] = (char)('0' + rest % 10);
-  while (rest /= 10);
-  char *at = out;
-  if (number < 0) *at++ = '-';
-  while (count) *at++ = digits[--count];
-  *at = 0;
-  return (int)(at - out);
 }
 
 static void set_oom(struct launch *launch) {

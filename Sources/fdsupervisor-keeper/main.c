@@ -20,9 +20,10 @@
 #include "child.h"
 #include "kernel.h"
 #include "keeper.h"
+#include "tree.h"
 
 enum { CONTROL = 0, CHILDREN = 1, MAIN = 2 }; /* the descriptors that stay open: MAIN is a pidfd */
-enum { SIG_KILL = 9, SIG_TERM = 15, SIG_CHLD = 17, SIG_CONT = 18 };
+enum { SIG_KILL = 9, SIG_CHLD = 17 };
 enum { CHILD_STACK = 16384, E_CHILD = 10, KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640 };
 enum { PIDFD_PROCESS_GROUP = 4 }; /* pidfd_send_signal(2) PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9 */
 
@@ -155,26 +156,6 @@ static void reap(int *main_pid) {
   }
 }
 
-/* Signals every direct child. Only we reap them, so none of these numbers can be another's by now;
- * when one dies, its own children come to us (we are their subreaper) and are met the next time. */
-static void signal_children(int signal, int except) {
-  char text[4096];
-  long at = KERNEL(openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC, 0), count;
-  int pid = 0;
-  if (at < 0) return;
-  while ((count = KERNEL(read, at, text, sizeof text)) > 0)
-    for (long i = 0; i < count; i++) {
-      if (text[i] >= '0' && text[i] <= '9') {
-        pid = pid * 10 + (text[i] - '0');
-        continue;
-      }
-      if (pid && pid != except) KERNEL(kill, pid, signal);
-      if (pid && pid != except && signal == SIG_TERM) KERNEL(kill, pid, SIG_CONT);
-      pid = 0;
-    }
-  KERNEL(close, at);
-}
-
 static long milliseconds(void) {
   struct { long s, ns; } now;
   KERNEL(clock_gettime, 1 /* CLOCK_MONOTONIC */, &now);
@@ -194,19 +175,26 @@ static int wait_for_event(int watch_daemon, long timeout_ms) {
   return KERNEL(recvfrom, CONTROL, message, sizeof message, 0x40 /* MSG_DONTWAIT */, 0, 0) == 0;
 }
 
+/* Goes before all ordinary processes, if it may: thousands of breeders would leave it no time to kill them. */
+static void hasten(void) {
+  int priority = 1;
+  KERNEL(sched_setscheduler, 0, 2 /* SCHED_RR */ | 0x40000000 /* SCHED_RESET_ON_FORK */, &priority);
+}
+
 /* The daemon is dead, or wants it so: nothing of this generation may live on. Ends in leave(), from reap(). */
 static void sweep(int *main_pid, unsigned stray_timeout_ms) {
   long end = milliseconds() + stray_timeout_ms, left;
-  signal_children(SIG_TERM, 0);
+  tree_terminate(0);
   while ((left = end - milliseconds()) > 0) {
     wait_for_event(0, left);
     reap(main_pid);
-    signal_children(SIG_TERM, *main_pid);
+    tree_terminate(*main_pid);
   }
+  hasten();
   for (long interval = KILL_INTERVAL_MS;; interval *= interval < KILL_INTERVAL_MAX_MS ? 2 : 1) {
     /* In one step, which no fork within the group outruns; nobody else's, for the pidfd keeps its number busy. */
     KERNEL(pidfd_send_signal, MAIN, SIG_KILL, 0, PIDFD_PROCESS_GROUP);
-    signal_children(SIG_KILL, 0);
+    tree_kill();
     wait_for_event(0, interval);
     reap(main_pid);
   }

@@ -63,6 +63,11 @@ int cl_reap(pid_t *pid, int *code, int *status);
  * default, the mask is empty. Returns 0, or the errno of posix_spawn. */
 int cl_spawn(const char *program, char *const arguments[], const int *descriptors, int count, pid_t *pid);
 
+/* Puts this thread before all ordinary ones (SCHED_RR, sched(7)), and back: 0, or -1 and errno; EPERM without the
+ * right to, EBUSY when it is not an ordinary one. What it forks meanwhile is ordinary. */
+int cl_hasten(void);
+int cl_slacken(void);
+
 /* bind(2) of a Unix socket to a path; ENAMETOOLONG when it does not fit. */
 int cl_bind_unix(int socket, const char *path);
 

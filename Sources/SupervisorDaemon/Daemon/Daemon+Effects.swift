@@ -97,12 +97,20 @@ extension Daemon {
     }
   }
 
+  /// By pidfd from here, and by the keeper, which needs neither descriptors nor to see more than its children.
   private func killStrays(of service: Int) {
-    let (found, errors) = sweeper(of: service).killAll(main: runtimes[service].main) {
-      descendants(of: service)
+    let runtime = runtimes[service]
+    let round = sweeper(of: service).killAll(main: runtime.main) { visitor in
+      if let roots = roots(of: service) { Descendants.visit(roots, visitor) }
     }
-    report(errors, for: runtimes[service])
-    deliver(.scanned(generation: generation(of: service), describe(found, of: service)), to: service)
+    runtime.keeper?.sweep()
+    report(round.refusals, for: runtime)
+    let strays = describe(round.found, of: service).map { stray in
+      var stray = stray
+      stray.refusal = round.refusals[stray.identity].map { SystemError.text($0.code) }
+      return stray
+    }
+    deliver(.scanned(generation: generation(of: service), strays), to: service)
   }
 
   private func sweeper(of service: Int) -> Sweeper {
@@ -114,6 +122,15 @@ extension Daemon {
     runtimes[service].sweeper = sweeper
     return sweeper
   }
+
+  /// Each once in a generation: it is tried again and again.
+  private func report(_ refusals: Sweeper.Refusals, for runtime: ServiceRuntime) {
+    let new = refusals.filter { runtime.reportedRefusals.insert($0.key).inserted }
+    report(new.values.prefix(Self.reportedRefusals).map { $0 }, for: runtime)
+  }
+
+  /// Refusals of one round that are logged; the message of a blocked service names some, too.
+  private static let reportedRefusals = 8
 
   func report(_ errors: [SystemError], for runtime: ServiceRuntime) {
     for error in errors { log.log(.warning, service: runtime.definition.name, "\(error)") }

@@ -9,6 +9,8 @@ extension Daemon {
     let runtime = runtimes[service]
     runtime.main = nil
     runtime.sweeper = nil
+    runtime.reportedRefusals = []
+    runtime.describedStrays = [:]
     runtime.strangers = []
     runtime.statusText = nil
     do {
@@ -158,9 +160,17 @@ extension Daemon {
 
   /// Everybody alive of the current generation.
   func descendants(of service: Int) -> [Descendant] {
+    guard let roots = roots(of: service) else { return [] }
+    var found: [Descendant] = []
+    Descendants.visit(roots) { found.append($0) }
+    return found
+  }
+
+  /// Where the tree of the current generation begins: its keeper, or what a killed keeper left to us.
+  func roots(of service: Int) -> Descendants.Roots? {
     let runtime = runtimes[service]
-    if let keeper = runtime.keeper { return Descendants.below([keeper.pid]) }
-    return runtime.adopted == .yes ? Descendants.including(orphans()) : []
+    if let keeper = runtime.keeper { return .below(keeper.pid) }
+    return runtime.adopted == .yes ? .including(orphans()) : nil
   }
 
   /// Children of the daemon that are neither keepers nor helpers of ours: what a killed keeper left to its subreaper.

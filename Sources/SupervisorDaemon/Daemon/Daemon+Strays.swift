@@ -8,20 +8,29 @@ extension Daemon {
     return found.isEmpty ? [] : describe(found, of: service)
   }
 
-  /// Descriptions of so many are looked up; a report of more than that helps nobody.
+  /// Of so many it is looked up what they are and hold; a report of more than that helps nobody.
   private static let describedStrays = 64
 
   func describe(_ found: [Descendant], of service: Int) -> [Stray] {
-    guard !found.isEmpty else { return [] }
-    let held = heldSockets(by: found.prefix(Self.describedStrays).map(\.stat.pid), of: service)
-    return found.enumerated().map { index, descendant in
+    let runtime = runtimes[service]
+    let room = max(0, Self.describedStrays - runtime.describedStrays.count)
+    let new = found.filter { runtime.describedStrays[$0.stat.identity] == nil }.prefix(room)
+    let held = new.isEmpty ? [:] : heldSockets(by: new.map(\.stat.pid), of: service)
+    for descendant in new {
       let pid = descendant.stat.pid
-      let name = ProcessTable.printable(descendant.stat.name)
-      return Stray(
-        identity: descendant.stat.identity,
-        command: index < Self.describedStrays ? ProcessTable.command(of: pid) ?? "[\(name)]" : "[\(name)]",
-        held: held[pid] ?? [], remark: remark(descendant, of: service))
+      var stray = outline(descendant, of: service)
+      if let command = ProcessTable.command(of: pid) { stray.command = command }
+      stray.held = held[pid] ?? []
+      runtime.describedStrays[descendant.stat.identity] = stray
     }
+    return found.map { runtime.describedStrays[$0.stat.identity] ?? outline($0, of: service) }
+  }
+
+  /// What its stat file says: enough for one of thousands.
+  private func outline(_ descendant: Descendant, of service: Int) -> Stray {
+    Stray(
+      identity: descendant.stat.identity, command: "[\(ProcessTable.printable(descendant.stat.name))]",
+      remark: remark(descendant, of: service))
   }
 
   /// "127.0.0.1:22222 as fd 4", for each process and each owned or guarded address.

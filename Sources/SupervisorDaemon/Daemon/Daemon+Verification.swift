@@ -20,7 +20,8 @@ extension Daemon {
   private func holdingOrphans(_ listeners: [Listener]) -> String? {
     let orphans = orphans()
     guard !orphans.isEmpty, !listeners.isEmpty else { return nil }
-    let living = Descendants.including(orphans)
+    var living: [Descendant] = []
+    Descendants.visit(.including(orphans)) { living.append($0) }
     let held: [HolderEntry]
     do throws(SystemError) {
       held = try HolderWalk.run(inodes: listeners.map(\.inode), in: .processes(living.map(\.stat.pid)))
@@ -31,11 +32,11 @@ extension Daemon {
     guard let holder = held.first else { return nil }
     let holding = Set(held.map(\.pid))
     let sweeper = Sweeper(loop: loop) { _ in }
-    let errors = sweeper.killAll(main: nil) {
-      Descendants.including(orphans).filter { holding.contains($0.stat.pid) }
-    }.errors
+    let refusals = sweeper.killAll(main: nil) { visitor in
+      Descendants.visit(.including(orphans)) { if holding.contains($0.stat.pid) { visitor($0) } }
+    }.refusals
     withExtendedLifetime(sweeper) {}
-    for error in errors { log.log(.warning, "\(error)") }
+    for error in refusals.values { log.log(.warning, "\(error)") }
     let command = ProcessTable.command(of: holder.pid) ?? "?"
     return
       "an orphan, pid \(holder.pid) \"\(command)\", held its socket and is being killed; the port is taken"

@@ -35,10 +35,13 @@ final class EscapeTrial {
   }
 
   private func sweep() {
-    let strays = Descendants.below([keeper.pid])
-    found = strays.count
-    for stray in strays {
-      do throws(SystemError) { _ = try PidFD.open(stray.stat.identity).send(SIGKILL) } catch { found = 0 }
+    Descendants.visit(.below(keeper.pid)) { stray in
+      do throws(SystemError) {
+        _ = try PidFD.open(stray.stat.identity).send(SIGKILL)
+        found += 1
+      } catch {
+        // Gone by itself: not found, then.
+      }
     }
   }
 

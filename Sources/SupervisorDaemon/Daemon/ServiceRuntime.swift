@@ -15,6 +15,10 @@ final class ServiceRuntime {
   var adopted: Adopted = .no
   var timer: EventSource?
   var sweeper: Sweeper?
+  /// Strays of this generation of whom it was logged that they can't be signalled.
+  var reportedRefusals: Set<ProcessIdentity> = []
+  /// What was found out about strays of this generation; a look is taken often, and costs more than they do.
+  var describedStrays: [ProcessIdentity: Stray] = [:]
   /// Foreign processes that have a guarded port.
   var occupants: [OccupantWatch] = []
   /// The walk that finds them, or looks for strangers with our listener.

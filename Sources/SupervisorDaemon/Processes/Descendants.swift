@@ -14,30 +14,34 @@ package enum Descendants {
   /// Far more than a service has; a bound for one look at a tree that grows faster than it is read.
   static let limit = 20_000
 
-  /// Everybody alive below the roots, depth first, parents before their children.
+  /// Tells everybody alive below a root, or from some processes on, each before its children are read.
   ///
-  /// A tree that changes meanwhile may be seen in part: callers look again until they find nobody.
-  package static func below(_ roots: [Int32]) -> [Descendant] {
-    var found: [Descendant] = []
-    for root in roots { collect(ProcessTable.children(of: root), depth: 0, into: &found) }
-    return found
+  /// Who is stopped when he is told adds no child any more: what is read of him then is complete. A tree that
+  /// changes otherwise may be seen in part: callers look again until they find nobody.
+  package static func visit(_ roots: Roots, _ visitor: (Descendant) -> Void) {
+    var count = 0
+    switch roots {
+    case .below(let root): visit(ProcessTable.children(of: root), depth: 0, &count, visitor)
+    case .including(let pids): visit(pids, depth: 0, &count, visitor)
+    }
   }
 
-  /// These processes and everybody alive below them.
-  package static func including(_ roots: [Int32]) -> [Descendant] {
-    var found: [Descendant] = []
-    collect(roots, depth: 0, into: &found)
-    return found
+  /// Where a visit begins.
+  package enum Roots: Hashable, Sendable {
+    case below(Int32)
+    case including([Int32])
   }
 
-  private static func collect(_ pids: [Int32], depth: Int, into found: inout [Descendant]) {
-    for pid in pids where found.count < limit {
+  private static func visit(_ pids: [Int32], depth: Int, _ count: inout Int, _ visitor: (Descendant) -> Void)
+  {
+    for pid in pids where count < limit {
       guard let stat = ProcessTable.stat(of: pid) else { continue }
       // A zombie holds nothing and needs no signal; its children went to the subreaper. But its threads may live.
       let isDead = stat.state == "Z" || stat.state == "X"
       if isDead, !ProcessTable.isAlive(stat.identity) { continue }
-      found.append(Descendant(stat: stat, depth: depth))
-      if depth < 512 { collect(ProcessTable.children(of: pid), depth: depth + 1, into: &found) }
+      count += 1
+      visitor(Descendant(stat: stat, depth: depth))
+      if depth < 512 { visit(ProcessTable.children(of: pid), depth: depth + 1, &count, visitor) }
     }
   }
 }

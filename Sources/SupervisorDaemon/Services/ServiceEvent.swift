@@ -60,6 +60,8 @@ package struct Stray: Hashable, Sendable {
   /// "127.0.0.1:22222 as fd 4".
   package var held: [String]
   package var remark: String
+  /// Why it could not be signalled, in errno's words; nil when it could.
+  package var refusal: String?
 
   package init(identity: ProcessIdentity, command: String, held: [String] = [], remark: String = "") {
     self.identity = identity

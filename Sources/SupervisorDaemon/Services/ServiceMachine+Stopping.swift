@@ -5,6 +5,10 @@ import Supervisor
 extension ServiceMachine {
   /// SIGKILL, signal(7).
   static let kill: Int32 = 9
+  /// When SIGKILL of the main process has no effect for so long, somebody below it may trace it: they all get it.
+  ///
+  /// The end of a traced process is told to its tracer first, ptrace(2).
+  static let killPatience: Duration = .milliseconds(500)
 
   /// Asks the main process to end; a timer escalates.
   mutating func stop(aim: ServiceState.Aim, at now: Instant) -> [ServiceEffect] {
@@ -19,7 +23,8 @@ extension ServiceMachine {
     case .launching(let launching): return launchTimerFired(launching, at: now)
     case .starting(let starting): return startTimerFired(starting, at: now)
     case .stopping(let stopping):
-      return stopping.signals.contains(Self.kill) ? mainIsUnkillable(stopping, at: now) : killMain(at: now)
+      guard let killed = stopping.killed else { return killMain(at: now) }
+      return now - killed < Self.unkillableAfter ? [.killStrays] : mainIsUnkillable(stopping, at: now)
     case .sweeping(let sweeping): return sweepTimerFired(sweeping, at: now)
     case .backingOff(let backingOff):
       guard now >= backingOff.until else { return [.arm(backingOff.until)] }
@@ -37,12 +42,13 @@ extension ServiceMachine {
   mutating func killMain(at now: Instant) -> [ServiceEffect] {
     guard case .stopping(var stopping) = state, !stopping.signals.contains(Self.kill) else { return [] }
     stopping.signals.append(Self.kill)
+    stopping.killed = now
     state = .stopping(stopping)
     let text = "pid \(stopping.pid) is still there after \((now - stopping.began).text): SIGKILL"
-    return [.log(.warning, text), .signalMain(Self.kill), .arm(now + Self.unkillableAfter)]
+    return [.log(.warning, text), .signalMain(Self.kill), .arm(now + Self.killPatience)]
   }
 
-  private mutating func mainIsUnkillable(_ stopping: ServiceState.Stopping, at now: Instant)
+  mutating func mainIsUnkillable(_ stopping: ServiceState.Stopping, at now: Instant)
     -> [ServiceEffect]
   {
     let main = Stray(

@@ -6,6 +6,8 @@ extension ServiceMachine {
   /// The keeper is about to exit, as a rule within a millisecond: 5, 10, 20 … 1,000 ms between two looks.
   func lookInterval(rounds: Int) -> Duration { .milliseconds(min(1000, 5 << min(rounds, 8))) }
 
+  /// A keeper that is still there after that time has somebody below it whom no look shows: it has to kill him.
+  static let invisibleAfter: Duration = .seconds(1)
   /// A message for people names so many.
   private static let namedStrays = 8
 
@@ -13,7 +15,9 @@ extension ServiceMachine {
     switch state {
     case .sweeping(var sweeping):
       let new = sweeping.observe(strays, at: now)
-      if case .killing(let since, _) = sweeping.phase, !strays.isEmpty, now - since >= Self.unkillableAfter {
+      if case .killing(let since, _) = sweeping.phase, !strays.isEmpty,
+        strays.areBeyondUs || now - since >= Self.unkillableAfter
+      {
         sweeping.mark(signals: [Self.kill], for: strays)
         return block(sweeping, at: now)
       }
@@ -32,17 +36,22 @@ extension ServiceMachine {
         return [.terminateStrays(new)]
       case .killing(let since, let rounds):
         sweeping.mark(signals: [Self.kill], for: strays)
-        sweeping.phase = .killing(since: since, rounds: rounds + 1)
-        return [.arm(now + lookInterval(rounds: rounds))]
+        // Who breeds gets no time to.
+        let round = new.isEmpty ? rounds : 0
+        sweeping.phase = .killing(since: since, rounds: round + 1)
+        return [.arm(now + lookInterval(rounds: round))]
       }
     case .blocked(var blocked):
       guard case .unkillable(var sweeping) = blocked.cause else { return [] }
-      _ = sweeping.observe(strays, at: now)
+      let new = sweeping.observe(strays, at: now)
       sweeping.mark(signals: [Self.kill], for: strays)
       blocked.cause = .unkillable(sweeping)
       state = .blocked(blocked)
-      return [.arm(now + Self.blockedRetry)]
-    case .stopped, .verifying, .launching, .starting, .running, .stopping, .backingOff, .failed: return []
+      return restate(sweeping) + [.arm(now + (new.isEmpty ? Self.blockedRetry : lookInterval(rounds: 0)))]
+    case .stopping(let stopping):
+      guard stopping.killed != nil else { return [] }
+      return strays.areBeyondUs ? mainIsUnkillable(stopping, at: now) : [.arm(now + Self.killPatience)]
+    case .stopped, .verifying, .launching, .starting, .running, .backingOff, .failed: return []
     }
   }
 
@@ -68,8 +77,8 @@ extension ServiceMachine {
 
   mutating func sweepTimerFired(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
     switch sweeping.phase {
-    case .looking: return now - sweeping.began < Self.unkillableAfter ? [.scan] : block(sweeping, at: now)
-    case .terminating:
+    case .looking where now - sweeping.began < Self.invisibleAfter: return [.scan]
+    case .looking, .terminating:
       var next = sweeping
       next.phase = .killing(since: now, rounds: 0)
       state = .sweeping(next)
@@ -83,13 +92,30 @@ extension ServiceMachine {
   ///
   /// Never launch beside them.
   mutating func block(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
+    let message = unkillable(sweeping)
+    state = .blocked(.init(cause: .unkillable(sweeping), message: message))
+    return [.log(.error, "blocked: \(message)"), .arm(now + Self.blockedRetry), .settle(.blocked(message))]
+  }
+
+  /// The message again, when it is others by now.
+  private mutating func restate(_ sweeping: ServiceState.Sweeping) -> [ServiceEffect] {
+    guard case .blocked(var blocked) = state else { return [] }
+    let message = unkillable(sweeping)
+    if message == blocked.message { return [] }
+    blocked.message = message
+    state = .blocked(blocked)
+    return [.log(.error, "blocked: \(message)")]
+  }
+
+  private func unkillable(_ sweeping: ServiceState.Sweeping) -> String {
     let names = sweeping.living.prefix(Self.namedStrays).map {
       "pid \($0.stray.identity.pid) \"\($0.stray.command)\""
     }
     let who = names.isEmpty ? "a process of generation \(generation)" : names.joined(separator: ", ")
-    let message = "\(who) does not die of SIGKILL (uninterruptible sleep?); nothing is launched beside it"
-    state = .blocked(.init(cause: .unkillable(sweeping), message: message))
-    return [.log(.error, "blocked: \(message)"), .arm(now + Self.blockedRetry), .settle(.blocked(message))]
+    let refusal = sweeping.living.lazy.compactMap(\.stray.refusal).first
+    let how =
+      refusal.map { "can't be killed: \($0)" } ?? "does not die of SIGKILL (uninterruptible sleep?)"
+    return "\(who) \(how); nothing is launched beside it"
   }
 
   mutating func treeEmptied(at now: Instant) -> [ServiceEffect] {
@@ -134,10 +160,19 @@ extension ServiceState.Sweeping {
       let isAlive = living.contains(strays[index].stray.identity)
       strays[index].gone = isAlive ? nil : strays[index].gone ?? now
     }
+    note(refusals: found)
     let new = found.filter { !known.contains($0.identity) }
     strays += new.map { ServiceState.SweptStray(stray: $0, found: now, signals: [], gone: nil) }
     forgetExcess()
     return new
+  }
+
+  private mutating func note(refusals found: [Stray]) {
+    for stray in found where stray.refusal != nil {
+      for index in strays.indices where strays[index].stray.identity == stray.identity {
+        strays[index].stray.refusal = stray.refusal
+      }
+    }
   }
 
   /// Of a breeder's thousands, who come and go, the first ones are told.
@@ -166,6 +201,11 @@ extension ServiceState.Sweeping {
       strays[index].gone = now
     }
   }
+}
+
+extension [Stray] {
+  /// Nobody is left whom we may signal.
+  fileprivate var areBeyondUs: Bool { !isEmpty && allSatisfy { $0.refusal != nil } }
 }
 
 extension ServiceState.SweptStray {

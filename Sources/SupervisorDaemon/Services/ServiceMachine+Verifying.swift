@@ -29,37 +29,59 @@ extension ServiceMachine {
     case .clear: return launch(at: now)
     case .occupied(let finding):
       state = .blocked(.init(cause: .occupied(finding: finding), message: finding))
-      return [.nameOccupants, .arm(now + Self.blockedRetry)]
+      return [.nameOccupants, .arm(now + occupiedInterval(looks: 0))]
     }
   }
+
+  /// A port that nobody holds any more may need a moment to become free (io_uring takes some 100 ms to end): the
+  /// looks after 20, 40, 80 … 1,280 ms are for that, and only then nobody's port is called blocked.
+  private func occupiedInterval(looks: Int) -> Duration {
+    looks < Self.quickLooks ? .milliseconds(20 << looks) : Self.blockedRetry
+  }
+
+  private static let quickLooks = 7
 
   private mutating func stillOccupied(
     _ verification: Verification, before: String, _ blocked: ServiceState.Blocked, at now: Instant
   ) -> [ServiceEffect] {
     switch verification.verdict {
     case .clear: return [.disarm, .forgetOccupants, .log(.notice, "the port is free")] + launch(at: now)
-    case .occupied(let finding) where finding == before:
-      return [.arm(now + Self.blockedRetry), .settle(.blocked(blocked.message))]
     case .occupied(let finding):
-      state = .blocked(.init(cause: .occupied(finding: finding), message: blocked.message))
-      return [.nameOccupants, .arm(now + Self.blockedRetry)]
+      var next = blocked
+      next.cause = .occupied(finding: finding)
+      next.looks += 1
+      let isOutdated = finding != before || next.looks == Self.quickLooks || blocked.naming == .outdated
+      if isOutdated { next.naming = .underWay }
+      state = .blocked(next)
+      let timer = ServiceEffect.arm(now + occupiedInterval(looks: next.looks))
+      switch next.naming {
+      case .underWay where isOutdated: return [.nameOccupants, timer]
+      case .underWay, .outdated: return [timer]
+      case .done: return [timer, .settle(.blocked(blocked.message))]
+      }
     }
   }
 
   mutating func occupantsNamed(_ occupants: [Occupant]) -> [ServiceEffect] {
-    guard case .blocked(let blocked) = state, case .occupied(let finding) = blocked.cause else { return [] }
+    guard case .blocked(var blocked) = state, case .occupied(let finding) = blocked.cause else { return [] }
+    if occupants.isEmpty, blocked.looks < Self.quickLooks { return [] }
+    blocked.naming = .done
     let names = occupants.map(\.description)
     let message =
       names.isEmpty
       ? "\(finding), but no process that can be read here holds it; it is launched when the port is free"
       : "\(finding) by \(names.joined(separator: ", ")), which is not ours; it is launched when the port is free"
-    guard message != blocked.message else { return [.settle(.blocked(message))] }
-    state = .blocked(.init(cause: blocked.cause, message: message))
+    let isNews = message != blocked.message
+    blocked.message = message
+    state = .blocked(blocked)
+    guard isNews else { return [.watchOccupants(occupants), .settle(.blocked(message))] }
     return [.watchOccupants(occupants), .log(.warning, "blocked: \(message)"), .settle(.blocked(message))]
   }
 
   mutating func occupantExited() -> [ServiceEffect] {
-    guard case .blocked(let blocked) = state, case .occupied = blocked.cause else { return [] }
+    guard case .blocked(var blocked) = state, case .occupied = blocked.cause else { return [] }
+    blocked.naming = .outdated
+    state = .blocked(blocked)
     return [.verify]
   }
 

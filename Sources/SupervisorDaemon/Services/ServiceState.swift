@@ -65,6 +65,8 @@ package enum ServiceState: Hashable, Sendable {
     var signals: [Int32]
     var aim: Aim
     var pace = Pace.patient
+    /// When it got SIGKILL.
+    var killed: Instant?
   }
 
   /// Whether those who are left get their time to end, or SIGKILL at once.
@@ -104,6 +106,12 @@ package enum ServiceState: Hashable, Sendable {
   package struct Blocked: Hashable, Sendable {
     package var cause: Cause
     package var message: String
+    /// How often it was looked whether a guarded port is free by now.
+    var looks = 0
+    /// Whether it is known who has the port, as far as that can be known.
+    var naming = Naming.underWay
+
+    enum Naming: Hashable, Sendable { case underWay, done, outdated }
 
     package enum Cause: Hashable, Sendable {
       /// A guarded port is taken by a process that is not ours: what the verification said.

@@ -35,7 +35,10 @@ struct LifeTests {
     var app = Transcript()
     app.run(pid: 7)
     app.follow(.stopRequested)
-    #expect(app.tell(.timerFired, after: .seconds(10)) == [.signalMain(9), .arm(app.now + .seconds(5))])
+    #expect(
+      app.tell(.timerFired, after: .seconds(10)) == [.signalMain(9), .arm(app.now + .milliseconds(500))])
+    #expect(app.tell(.timerFired, after: .milliseconds(500)) == [.killStrays])
+    #expect(app.tell(.scanned(generation: 1, [Stray(7)])) == [.arm(app.now + .milliseconds(500))])
     let effects = app.tell(.timerFired, after: .seconds(5))
     #expect(app.state == "blocked")
     #expect(effects.first == .arm(app.now + .seconds(2)))
@@ -87,13 +90,41 @@ struct LifeTests {
     var app = Transcript()
     app.follow(.startRequested)
     let occupant = Occupant(identity: ProcessIdentity(pid: 4, startTime: 1), description: "pid 4")
-    #expect(app.tell(.taken("port is taken")) == [.nameOccupants, .arm(app.now + .seconds(2))])
+    #expect(app.tell(.taken("port is taken")) == [.nameOccupants, .arm(app.now + .milliseconds(20))])
     let named = app.tell(.occupantsNamed([occupant]))
     #expect(named.first == .watchOccupants([occupant]))
     #expect(named.settlements.count == 1)
     #expect(app.tell(.occupantExited) == [.verify])
     let effects = app.tell(.clear)
     #expect(effects.prefix(3) == [.disarm, .forgetOccupants, .launch(generation: 1)])
+  }
+
+  @Test("a taken port that nobody holds is looked at again soon, and called blocked only when that lasts")
+  func nobodysPort() {
+    var app = Transcript()
+    app.follow(.startRequested)
+    var effects = app.tell(.taken("port is taken"))
+    for look in 0..<7 {
+      #expect(app.tell(.occupantsNamed([])) == [])
+      let wait = Duration.milliseconds(20 << look)
+      #expect(effects.contains(.arm(app.now + wait)))
+      #expect(app.tell(.timerFired, after: wait) == [.verify])
+      effects = app.tell(.taken("port is taken"))
+    }
+    #expect(effects == [.nameOccupants, .arm(app.now + .seconds(2))])
+    #expect(app.tell(.occupantsNamed([])).settlements.count == 1)
+    #expect(app.tell(.clear).prefix(3) == [.disarm, .forgetOccupants, .launch(generation: 1)])
+  }
+
+  @Test("who takes a port after its first holder is named too")
+  func nextOccupant() {
+    var app = Transcript()
+    let first = Occupant(identity: ProcessIdentity(pid: 4, startTime: 1), description: "pid 4")
+    app.follow(.startRequested, .taken("port is taken"), .occupantsNamed([first]), .occupantExited)
+    #expect(app.tell(.taken("port is taken")).contains(.nameOccupants))
+    let second = Occupant(identity: ProcessIdentity(pid: 5, startTime: 2), description: "pid 5")
+    #expect(app.tell(.occupantsNamed([second])).first == .watchOccupants([second]))
+    #expect(app.machine.state.message?.contains("pid 5") == true)
   }
 
   @Test("readiness by listening looks again and again, and a last time at the very end")

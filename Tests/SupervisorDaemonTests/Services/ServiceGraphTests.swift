@@ -47,7 +47,7 @@ private struct Services {
   }
 }
 
-private func service(_ name: String, after: [String] = [], requires: [String] = []) -> ServiceDefinition {
+private func named(_ name: String, after: [String] = [], requires: [String] = []) -> ServiceDefinition {
   var definition = ServiceDefinition(name: name, command: [name])
   definition.after = after
   definition.requires = requires
@@ -57,8 +57,8 @@ private func service(_ name: String, after: [String] = [], requires: [String] = 
 
 @Suite("Services that depend on each other")
 struct ServiceGraphTests {
-  private let db = service("db")
-  private let app = service("app", requires: ["db"])
+  private let db = named("db")
+  private let app = named("app", requires: ["db"])
 
   @Test("start in order, those that are required with them")
   func start() {
@@ -100,7 +100,7 @@ struct ServiceGraphTests {
 
   @Test("start although one that they only come after fails")
   func afterOnly() {
-    var services = Services(db, service("app", after: ["db"]))
+    var services = Services(db, named("app", after: ["db"]))
     services.start(0, 1)
     services.tell(0, .launchFailed(generation: 1, LaunchFailure(message: "cannot execute", keeper: .none)))
     #expect(services.states == ["failed", "launching"])

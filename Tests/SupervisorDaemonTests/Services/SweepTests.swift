@@ -73,15 +73,41 @@ struct SweepTests {
     #expect(app.machine.report?.strays.count == 256)
   }
 
-  @Test("of a keeper that never ends blocks instead of looking for ever")
+  @Test("of a keeper that never ends kills whom it can't see, and blocks instead of looking for ever")
   func stoppedKeeper() {
     var app = Transcript()
     app.run(pid: 7)
     app.follow(.mainExited(generation: 1, .exited(1)), .scanned(generation: 1, []))
-    #expect(app.tell(.timerFired, after: .seconds(1)) == [.scan])
-    let effects = app.tell(.timerFired, after: .seconds(4))
+    #expect(app.tell(.timerFired, after: .milliseconds(900)) == [.scan])
+    #expect(app.tell(.timerFired, after: .milliseconds(100)) == [.killStrays])
+    #expect(app.tell(.scanned(generation: 1, [])) == [.arm(app.now + .milliseconds(5))])
+    let effects = app.tell(.timerFired, after: .seconds(5))
     #expect(app.state == "blocked")
     #expect(effects.settlements.count == 1)
+  }
+
+  @Test("blocks at once, with the reason, when those who are left may not be signalled")
+  func refused() {
+    var app = sweeping([Stray(8)])
+    var beyondUs = Stray(8)
+    beyondUs.refusal = "operation not permitted"
+    app.follow(.timerFired)
+    let effects = app.tell(.scanned(generation: 1, [beyondUs]), after: .milliseconds(1))
+    #expect(effects.settlements.count == 1)
+    #expect(
+      app.machine.state.message?.contains("pid 8 \"sleep\" can't be killed: operation not permitted") == true)
+    app.follow(.treeEmptied(generation: 1), .clear, .executed(generation: 2, pid: 9))
+    #expect(app.state == "running")
+  }
+
+  @Test("gives a breeder no time between two rounds of killing")
+  func impatience() {
+    var app = sweeping([Stray(8)])
+    app.follow(.timerFired)
+    for number in 0..<6 {
+      #expect(
+        app.tell(.scanned(generation: 1, [Stray(100 + Int32(number))])) == [.arm(app.now + .milliseconds(5))])
+    }
   }
 
   @Test("goes on, with all it knows, when the keeper is killed")
@@ -108,7 +134,7 @@ struct SweepTests {
     var app = Transcript()
     app.run(pid: 7)
     app.follow(.stopRequested)
-    #expect(app.tell(.hurryRequested) == [.signalMain(9), .arm(app.now + .seconds(5))])
+    #expect(app.tell(.hurryRequested) == [.signalMain(9), .arm(app.now + .milliseconds(500))])
     #expect(app.tell(.mainExited(generation: 1, .signalled(9, coreDumped: false))) == [.killStrays])
   }
 
