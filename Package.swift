@@ -64,6 +64,11 @@ let package = Package(
     .testTarget(
       name: "SupervisorDaemonTests",
       dependencies: ["SupervisorDaemon", "Supervisor"], swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["SupervisorDaemon", "Supervisor"],
+      // Optimized: it runs 100,000 histories.
+      swiftSettings: strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -8,8 +8,10 @@ package struct Instant: Hashable, Comparable, Sendable {
 
   package static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
 
+  /// Saturates: what is too far away never comes, instead of having been long ago.
   package static func + (instant: Instant, duration: Duration) -> Instant {
-    Instant(nanoseconds: instant.nanoseconds &+ duration.wholeNanoseconds)
+    let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
+    return Instant(nanoseconds: overflow ? .max : sum)
   }
 
   /// The time from `b` to `a`; zero when `a` is the earlier one.

@@ -102,7 +102,7 @@ extension Daemon {
     var status: Int32 = 0
     while cl_reap(&pid, &code, &status) == 1 {
       if let service = keepers.removeValue(forKey: pid) {
-        keeperExited(service)
+        keeperExited(service, ExitReason(code: code, status: status))
       } else if let reaped = otherChildren.removeValue(forKey: pid) {
         reaped()
       } else {
@@ -115,13 +115,14 @@ extension Daemon {
   /// The keeper is gone.
   ///
   /// Its own exit means that its tree is empty; somebody's SIGKILL means that its tree is ours.
-  private func keeperExited(_ service: Int) {
+  private func keeperExited(_ service: Int, _ reason: ExitReason) {
     hear(service)
     let runtime = runtimes[service]
     guard let keeper = runtime.keeper else { return }
     runtime.keeper = nil
     runtime.keeperConnection = nil
-    if keeper.saidExited || keeper.saidFailed {
+    // It exits with 0 when wait says ECHILD, and only then.
+    if reason.isSuccess {
       finishGeneration(service, keeper.generation)
     } else {
       runtime.adopted = .yes

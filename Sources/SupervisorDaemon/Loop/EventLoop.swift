@@ -82,7 +82,8 @@ package final class EventLoop {
     var source: OpaquePointer?
     // Accuracy 1 µs: a timer is armed only while something is under way, so there is nothing to coalesce.
     let result = sd_event_add_time(
-      event, &source, CLOCK_MONOTONIC, instant.nanoseconds / 1000, 1,
+      event, &source, CLOCK_MONOTONIC, instant.nanoseconds / 1000 + (instant.nanoseconds % 1000 == 0 ? 0 : 1),
+      1,
       { _, _, context in
         EventSource.Box.from(context).onReady([])
         return 0

@@ -17,10 +17,16 @@ extension BackoffDefinition {
       if nanoseconds >= ceiling { break }
     }
     nanoseconds = Swift.min(nanoseconds, ceiling) * (1 + jitter * (2 * random - 1))
-    return .nanoseconds(Int64(nanoseconds))
+    return Swift.max(Self.shortest, .nanoseconds(Int64(Swift.min(nanoseconds, 9e18))))
   }
 
-  /// A run of this length ends a row of failures: longer than any delay, but never more than ten seconds.
+  /// The delay after too many launches.
+  package var longest: Duration { Swift.max(Self.shortest, max) }
+
+  /// Whatever is configured: a launch that fails at once must let the loop go on before it is tried a third time.
+  private static let shortest: Duration = .milliseconds(1)
+
+  /// A run of this length ends a row of failures: that of the longest delay, but never more than ten seconds.
   package var stableRun: Duration { Swift.min(max, .seconds(10)) }
 }
 

@@ -51,7 +51,8 @@ package struct ServiceGraph: Sendable {
     var closure = Set(services)
     var work = services
     while let service = work.popLast() {
-      for other in successors[service] where required[other].contains(service) && !machines[other].isAtRest {
+      for other in successors[service] where required[other].contains(service) {
+        if machines[other].isAtRest && !pendingStarts.contains(other) { continue }
         if closure.insert(other).inserted { work.append(other) }
       }
     }
@@ -67,6 +68,7 @@ package struct ServiceGraph: Sendable {
       if machines[service].isAtRest {
         addStart(service)
       } else {
+        addRequired(of: service)
         actions += tell(service, .restartRequested, at: now)
       }
     }
@@ -78,7 +80,8 @@ package struct ServiceGraph: Sendable {
     let waiting = pendingStops.sorted()
     pendingStops = []
     let stops = waiting.flatMap { tell($0, .stopRequested, at: now) }
-    return stops + machines.indices.flatMap { tell($0, .hurryRequested, at: now) }
+    let hurries = machines.indices.flatMap { tell($0, .hurryRequested, at: now) }
+    return stops + hurries + advance(at: now)
   }
 
   /// Whether nothing runs and nothing is on its way; what can't be killed does not count.
@@ -89,7 +92,9 @@ package struct ServiceGraph: Sendable {
   /// For people: a service that waits for others is starting.
   package func publicState(of service: Int) -> (PublicState, message: String?) {
     let machine = machines[service]
-    guard pendingStarts.contains(service) else { return (machine.state.publicState, machine.state.message) }
+    guard pendingStarts.contains(service), machine.isAtRest else {
+      return (machine.state.publicState, machine.state.message)
+    }
     let names = predecessors[service].filter { readiness(of: $0, for: service) == .undecided }
       .map { machines[$0].definition.name }
     return (.starting, names.isEmpty ? nil : "waits for \(names.joined(separator: ", "))")
@@ -102,13 +107,20 @@ package struct ServiceGraph: Sendable {
   private mutating func addStart(_ service: Int) {
     pendingStops.remove(service)
     guard pendingStarts.insert(service).inserted else { return }
-    for other in required[service] where !machines[other].isUp { addStart(other) }
+    addRequired(of: service)
+  }
+
+  private mutating func addRequired(of service: Int) {
+    for other in required[service] where !machines[other].isUp || pendingStops.contains(other) {
+      addStart(other)
+    }
   }
 
   /// Sends the starts and stops whose time has come.
   private mutating func advance(at now: Instant) -> [Action] {
     var actions: [Action] = []
-    var moved = true
+    // As a rule nobody waits, and this is called after every fact.
+    var moved = !(pendingStarts.isEmpty && pendingStops.isEmpty)
     while moved {
       moved = false
       for service in pendingStarts.sorted() {
@@ -123,7 +135,7 @@ package struct ServiceGraph: Sendable {
         }
         moved = true
       }
-      for service in pendingStops.sorted() where successors[service].allSatisfy({ isGone($0) }) {
+      for service in pendingStops.sorted() where mayStop(service) {
         pendingStops.remove(service)
         actions += tell(service, .stopRequested, at: now)
         moved = true
@@ -161,6 +173,11 @@ package struct ServiceGraph: Sendable {
     }
   }
 
+  /// One that runs goes on for those that depend on it; one that does not must not be launched again for them.
+  private func mayStop(_ service: Int) -> Bool {
+    !machines[service].hasMain || successors[service].allSatisfy { isGone($0) }
+  }
+
   /// Whether a service no longer stands in the way of stopping what it depends on.
   private func isGone(_ service: Int) -> Bool {
     if machines[service].isAtRest || machines[service].isUnkillable { return !pendingStops.contains(service) }
@@ -187,8 +204,17 @@ extension ServiceMachine {
   /// Runs, or is on its way there.
   var isUp: Bool {
     switch state {
-    case .running, .starting, .launching, .verifying: true
+    case .launching, .verifying: !isGoing
+    case .running, .starting: true
     case .stopped, .stopping, .sweeping, .backingOff, .blocked, .failed: false
+    }
+  }
+
+  /// There is a main process, or one on its way, that nobody told to end.
+  var hasMain: Bool {
+    switch state {
+    case .launching, .starting, .running: true
+    case .stopped, .verifying, .stopping, .sweeping, .backingOff, .blocked, .failed: false
     }
   }
 

@@ -10,11 +10,16 @@ extension ServiceMachine {
     beginEpisode(at: now)
     generation += 1
     history.count(at: now, limit: definition.startLimit)
-    state = .launching(.init(began: now, intent: .run))
-    return [.launch(generation: generation)]
+    let deadline = now + definition.startTimeout
+    state = .launching(.init(began: now, deadline: deadline, intent: .run))
+    return [.launch(generation: generation), .arm(deadline)]
   }
 
   mutating func executed(_ pid: Int32, at now: Instant) -> [ServiceEffect] {
+    if case .sweeping(var sweeping) = state {
+      sweeping.main = pid
+      state = .sweeping(sweeping)
+    }
     guard case .launching(let launching) = state else { return [] }
     episode?.report.pid = pid
     episode?.report.steps.launch = (now - launching.began).milliseconds
@@ -43,11 +48,24 @@ extension ServiceMachine {
     guard case .starting(var starting) = state, definition.readiness == .listen else { return [] }
     switch listening {
     case .all: return becomeReady(pid: starting.pid, launched: starting.launched, at: now)
+    case .notYet where now >= starting.deadline: return isNotReady(at: now)
     case .notYet:
       starting.probes += 1
       state = .starting(starting)
       return [.arm(nextLook(starting, at: now))]
     }
+  }
+
+  /// Readiness by listening is looked for once more at the very end.
+  mutating func startTimerFired(_ starting: ServiceState.Starting, at now: Instant) -> [ServiceEffect] {
+    if definition.readiness == .listen { return [.probePorts] }
+    return now >= starting.deadline ? isNotReady(at: now) : [.arm(starting.deadline)]
+  }
+
+  private mutating func isNotReady(at now: Instant) -> [ServiceEffect] {
+    let message = "not ready within \(definition.startTimeout.text) (start_timeout)"
+    let aim = aimAfterFailureOrRest(message, at: now)
+    return [.log(.error, message)] + stop(aim: aim, at: now)
   }
 
   /// The kernel tells nobody that a port listens now: look after 1, 2, 4 … 100 ms, while it is starting.
@@ -67,21 +85,43 @@ extension ServiceMachine {
 
   mutating func launchFailed(_ failure: LaunchFailure, at now: Instant) -> [ServiceEffect] {
     guard case .launching(let launching) = state else { return [] }
-    let aim: ServiceState.Aim =
-      switch launching.intent {
-      case .stop: .rest(.stopped)
-      case .restart: .relaunch(notBefore: now, message: nil)
-      case .run:
-        definition.restart == .never
-          ? .rest(.failed(failure.message)) : aimAfterFailure(failure.message, at: now)
-      }
+    let aim = aimAfterLaunch(launching, failure.message, at: now)
     let log = ServiceEffect.log(.error, failure.message)
     switch failure.keeper {
     case .none: return [log] + pursue(aim, at: now)
     case .exiting:
-      state = .sweeping(.init(began: now, aim: aim, phase: .looking(rounds: 0), strays: []))
+      state = .sweeping(.init(began: now, aim: aim, phase: .looking(rounds: 0)))
       return [log, .arm(now + lookInterval(rounds: 0))]
     }
+  }
+
+  mutating func launchTimerFired(_ launching: ServiceState.Launching, at now: Instant) -> [ServiceEffect] {
+    guard now >= launching.deadline else { return [.arm(launching.deadline)] }
+    return abandon(launching, at: now)
+  }
+
+  /// A launch hangs, as over a dead file system: whatever has come of it goes, and what comes of it yet.
+  mutating func abandon(_ launching: ServiceState.Launching, at now: Instant) -> [ServiceEffect] {
+    let message = "not executed after \((now - launching.began).text)"
+    let aim = aimAfterLaunch(launching, message, at: now)
+    state = .sweeping(.init(began: now, aim: aim, phase: .killing(since: now, rounds: 0)))
+    return [.log(.error, "\(message): the launch is given up"), .killStrays]
+  }
+
+  /// What follows a launch that came to nothing.
+  mutating func aimAfterLaunch(_ launching: ServiceState.Launching, _ message: String, at now: Instant)
+    -> ServiceState.Aim
+  {
+    switch launching.intent {
+    case .stop: .rest(.stopped)
+    case .restart: .relaunch(notBefore: now, message: nil)
+    case .run: aimAfterFailureOrRest(message, at: now)
+    }
+  }
+
+  /// What follows a failure; with `restart = "never"` that is its end.
+  mutating func aimAfterFailureOrRest(_ message: String, at now: Instant) -> ServiceState.Aim {
+    definition.restart == .never ? .rest(.failed(message)) : aimAfterFailure(message, at: now)
   }
 
   /// What follows one more failure in a row: at once, after a delay, or not at all.
@@ -92,7 +132,7 @@ extension ServiceMachine {
       let text = "\(message); \(limit.burst) launches within \(limit.interval.text) are the start limit"
       switch limit.action {
       case .fail: return .rest(.failed(text))
-      case .retry: return .relaunch(notBefore: now + definition.backoff.max, message: text)
+      case .retry: return .relaunch(notBefore: now + definition.backoff.longest, message: text)
       }
     }
     let delay = definition.backoff.delay(afterFailure: failures, random: random.fraction())

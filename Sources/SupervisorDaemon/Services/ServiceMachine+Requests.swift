@@ -15,8 +15,10 @@ extension ServiceMachine {
       state = .launching(launching)
     case .starting: break
     case .running:
-      return [.settle(.running(report ?? RelaunchReport(service: definition.name, generation: generation)))]
-    case .stopping, .sweeping: aim(at: .relaunch(notBefore: now, message: nil))
+      return [settlementOfRun]
+    case .stopping, .sweeping:
+      forgive()
+      aim(at: .relaunch(notBefore: now, message: nil))
     }
     return []
   }
@@ -34,7 +36,9 @@ extension ServiceMachine {
     case .starting, .running:
       forgive()
       return stop(aim: .relaunch(notBefore: now, message: nil), at: now)
-    case .stopping, .sweeping: aim(at: .relaunch(notBefore: now, message: nil))
+    case .stopping, .sweeping:
+      forgive()
+      aim(at: .relaunch(notBefore: now, message: nil))
     }
     return []
   }
@@ -47,12 +51,15 @@ extension ServiceMachine {
       guard case .unkillable(var sweeping) = blocked.cause else { return rest() }
       sweeping.aim = .rest(.stopped)
       state = .blocked(.init(cause: .unkillable(sweeping), message: blocked.message))
+      return [.settle(.blocked(blocked.message))]
     case .verifying(var verifying):
       verifying.purpose = .rest(.stopped)
       state = .verifying(verifying)
     case .launching(var launching):
       launching.intent = .stop
+      launching.deadline = min(launching.deadline, now + definition.stopTimeout)
       state = .launching(launching)
+      return [.arm(launching.deadline)]
     case .starting, .running: return stop(aim: .rest(.stopped), at: now)
     case .stopping, .sweeping: aim(at: .rest(.stopped))
     }
@@ -61,7 +68,11 @@ extension ServiceMachine {
 
   mutating func hurryRequested(at now: Instant) -> [ServiceEffect] {
     switch state {
-    case .stopping: return killMain(at: now)
+    case .launching(let launching): return launching.intent == .stop ? abandon(launching, at: now) : []
+    case .stopping(var stopping):
+      stopping.pace = .hurried
+      state = .stopping(stopping)
+      return killMain(at: now)
     case .sweeping(var sweeping):
       switch sweeping.phase {
       case .looking, .terminating:
@@ -70,7 +81,7 @@ extension ServiceMachine {
         return [.killStrays]
       case .killing: return []
       }
-    case .stopped, .verifying, .launching, .starting, .running, .backingOff, .blocked, .failed: return []
+    case .stopped, .verifying, .starting, .running, .backingOff, .blocked, .failed: return []
     }
   }
 
@@ -79,9 +90,17 @@ extension ServiceMachine {
     case .stopped, .failed, .backingOff:
       let message = "requires \(name), which failed"
       state = .failed(message: message)
+      episode = nil
       return [.disarm, .log(.error, message), .settle(.failed(message))]
-    case .verifying, .launching, .starting, .running, .stopping, .sweeping, .blocked: return []
+    // What it has it keeps; who asked for the start learns how it stands.
+    case .running: return [settlementOfRun]
+    case .blocked(let blocked): return [.settle(.blocked(blocked.message))]
+    case .verifying, .launching, .starting, .stopping, .sweeping: return []
     }
+  }
+
+  private var settlementOfRun: ServiceEffect {
+    .settle(.running(report ?? RelaunchReport(service: definition.name, generation: generation)))
   }
 
   /// A person asked: what failed before does not count any more.
@@ -104,7 +123,7 @@ extension ServiceMachine {
     case .unkillable(var sweeping):
       sweeping.aim = .relaunch(notBefore: now, message: nil)
       state = .blocked(.init(cause: .unkillable(sweeping), message: blocked.message))
-      return []
+      return [.settle(.blocked(blocked.message))]
     }
   }
 

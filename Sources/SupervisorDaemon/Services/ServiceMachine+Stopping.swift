@@ -16,11 +16,13 @@ extension ServiceMachine {
 
   mutating func timerFired(at now: Instant) -> [ServiceEffect] {
     switch state {
+    case .launching(let launching): return launchTimerFired(launching, at: now)
     case .starting(let starting): return startTimerFired(starting, at: now)
     case .stopping(let stopping):
       return stopping.signals.contains(Self.kill) ? mainIsUnkillable(stopping, at: now) : killMain(at: now)
     case .sweeping(let sweeping): return sweepTimerFired(sweeping, at: now)
-    case .backingOff:
+    case .backingOff(let backingOff):
+      guard now >= backingOff.until else { return [.arm(backingOff.until)] }
       beginEpisode(at: now)
       return verify(for: .launch, at: now)
     case .blocked(let blocked):
@@ -28,17 +30,8 @@ extension ServiceMachine {
       case .occupied: return [.verify]
       case .unkillable: return [.killStrays]
       }
-    case .stopped, .verifying, .launching, .running, .failed: return []
+    case .stopped, .verifying, .running, .failed: return []
     }
-  }
-
-  private mutating func startTimerFired(_ starting: ServiceState.Starting, at now: Instant) -> [ServiceEffect]
-  {
-    guard now >= starting.deadline else { return [.probePorts] }
-    let message = "not ready within \(definition.startTimeout.text) (start_timeout)"
-    let aim: ServiceState.Aim =
-      definition.restart == .never ? .rest(.failed(message)) : aimAfterFailure(message, at: now)
-    return [.log(.error, message)] + stop(aim: aim, at: now)
   }
 
   mutating func killMain(at now: Instant) -> [ServiceEffect] {
@@ -58,40 +51,57 @@ extension ServiceMachine {
       remark: "the main process")
     let swept = ServiceState.SweptStray(stray: main, found: stopping.began, signals: stopping.signals)
     let sweeping = ServiceState.Sweeping(
-      began: now, aim: stopping.aim, phase: .killing(since: now, rounds: 0), strays: [swept])
+      began: now, aim: stopping.aim, phase: .killing(since: now, rounds: 0), strays: [swept],
+      main: stopping.pid)
     return block(sweeping, at: now)
   }
 
   mutating func mainExited(_ reason: ExitReason, at now: Instant) -> [ServiceEffect] {
-    let pid = state.pid ?? lastExit?.pid ?? 0
     switch state {
-    case .starting:
+    case .starting(let starting):
+      let pid = starting.pid
       return [.log(.error, "pid \(pid) ended before it was ready: \(reason)")]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .running(let running):
-      if now - running.since >= definition.backoff.stableRun { failures = 0 }
+      forgetFailures(before: running, at: now)
+      let pid = running.pid
       let level = reason.isSuccess ? LogLevel.notice : .warning
       return [.log(level, "pid \(pid) ended after \((now - running.since).text): \(reason)")]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .stopping(let stopping):
-      return ended(pid, reason, signals: stopping.signals, since: stopping.began, aim: stopping.aim, at: now)
+      return ended(
+        stopping.pid, reason, signals: stopping.signals, since: stopping.began, aim: stopping.aim,
+        pace: stopping.pace, at: now)
     case .blocked(let blocked):
-      guard case .unkillable(var sweeping) = blocked.cause else { return [] }
-      lastExit = LastExit(pid: sweeping.strays.first?.stray.identity.pid ?? pid, reason: reason)
-      sweeping.phase = .looking(rounds: 0)
-      state = .sweeping(sweeping)
-      return [.scan]
-    case .sweeping:
+      guard case .unkillable(let sweeping) = blocked.cause, let pid = sweeping.main else { return [] }
+      return unkillableMainExited(pid, reason, sweeping, at: now)
+    case .sweeping(let sweeping):
+      guard let pid = sweeping.main else { return [] }
       lastExit = LastExit(pid: pid, reason: reason)
-      return []
+      return strayExited(pid, at: now)
     case .stopped, .verifying, .launching, .backingOff, .failed: return []
     }
+  }
+
+  /// SIGKILL took its time: the sweep begins anew, with what the main process left behind.
+  private mutating func unkillableMainExited(
+    _ pid: Int32, _ reason: ExitReason, _ sweeping: ServiceState.Sweeping, at now: Instant
+  ) -> [ServiceEffect] {
+    let main = sweeping.strays.first { $0.stray.identity.pid == pid }
+    return ended(
+      pid, reason, signals: main?.signals ?? [Self.kill], since: main?.found ?? sweeping.began,
+      aim: sweeping.aim, strays: sweeping.strays.filter { $0.stray.identity.pid != pid }, at: now)
+  }
+
+  /// After a stable run a failure is the first one.
+  private mutating func forgetFailures(before running: ServiceState.Running, at now: Instant) {
+    if now - running.since >= definition.backoff.stableRun { failures = 0 }
   }
 
   /// The main process is reaped; what it left behind is swept.
   private mutating func ended(
     _ pid: Int32, _ reason: ExitReason, signals: [Int32], since began: Instant, aim: ServiceState.Aim,
-    at now: Instant
+    pace: ServiceState.Pace = .patient, strays: [ServiceState.SweptStray] = [], at now: Instant
   ) -> [ServiceEffect] {
     beginEpisode(at: now)
     lastExit = LastExit(pid: pid, reason: reason)
@@ -101,8 +111,17 @@ extension ServiceMachine {
       outcome: reason.description, milliseconds: took)
     episode?.report.steps.stop = took
     episode?.report.pid = nil
-    state = .sweeping(.init(began: now, aim: aim, phase: .looking(rounds: 0), strays: []))
-    return [.scan]
+    return sweep(.init(began: now, aim: aim, phase: .looking(rounds: 0), strays: strays), pace, at: now)
+  }
+
+  private mutating func sweep(
+    _ sweeping: ServiceState.Sweeping, _ pace: ServiceState.Pace, at now: Instant
+  ) -> [ServiceEffect] {
+    state = .sweeping(sweeping)
+    switch pace {
+    case .patient: return [.scan]
+    case .hurried: return hurryRequested(at: now)
+    }
   }
 
   private mutating func aimAfterExit(_ reason: ExitReason, at now: Instant) -> ServiceState.Aim {
@@ -116,19 +135,25 @@ extension ServiceMachine {
 
   mutating func keeperLost(at now: Instant) -> [ServiceEffect] {
     let message = "its keeper was killed"
+    let log = ServiceEffect.log(.error, message + "; its processes are swept all the same")
     let aim: ServiceState.Aim
+    var pace = ServiceState.Pace.patient
     switch state {
-    case .launching, .starting, .running:
-      aim = definition.restart == .never ? .rest(.failed(message)) : aimAfterFailure(message, at: now)
-    case .stopping(let stopping): aim = stopping.aim
-    case .sweeping(let sweeping): aim = sweeping.aim
-    case .blocked(let blocked):
-      guard case .unkillable(let sweeping) = blocked.cause else { return [] }
-      aim = sweeping.aim
+    case .launching(let launching): aim = aimAfterLaunch(launching, message, at: now)
+    case .starting: aim = aimAfterFailureOrRest(message, at: now)
+    case .running(let running):
+      forgetFailures(before: running, at: now)
+      aim = aimAfterFailureOrRest(message, at: now)
+    case .stopping(let stopping):
+      aim = stopping.aim
+      pace = stopping.signals.contains(Self.kill) ? .hurried : .patient
+    // The sweep goes on as it was: its timer is armed.
+    case .sweeping, .blocked: return [log]
     case .stopped, .verifying, .backingOff, .failed: return []
     }
+    let main = state.pid
     beginEpisode(at: now)
-    state = .sweeping(.init(began: now, aim: aim, phase: .looking(rounds: 0), strays: []))
-    return [.log(.error, message + "; its processes are swept all the same"), .scan]
+    episode?.report.pid = nil
+    return [log] + sweep(.init(began: now, aim: aim, phase: .looking(rounds: 0), main: main), pace, at: now)
   }
 }

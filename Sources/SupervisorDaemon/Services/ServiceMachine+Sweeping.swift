@@ -6,10 +6,17 @@ extension ServiceMachine {
   /// The keeper is about to exit, as a rule within a millisecond: 5, 10, 20 … 1,000 ms between two looks.
   func lookInterval(rounds: Int) -> Duration { .milliseconds(min(1000, 5 << min(rounds, 8))) }
 
+  /// A message for people names so many.
+  private static let namedStrays = 8
+
   mutating func scanned(_ strays: [Stray], at now: Instant) -> [ServiceEffect] {
     switch state {
     case .sweeping(var sweeping):
-      let new = sweeping.add(strays, at: now)
+      let new = sweeping.observe(strays, at: now)
+      if case .killing(let since, _) = sweeping.phase, !strays.isEmpty, now - since >= Self.unkillableAfter {
+        sweeping.mark(signals: [Self.kill], for: strays)
+        return block(sweeping, at: now)
+      }
       defer { state = .sweeping(sweeping) }
       switch sweeping.phase {
       case .looking(let rounds) where sweeping.living.isEmpty:
@@ -30,7 +37,8 @@ extension ServiceMachine {
       }
     case .blocked(var blocked):
       guard case .unkillable(var sweeping) = blocked.cause else { return [] }
-      _ = sweeping.add(strays, at: now)
+      _ = sweeping.observe(strays, at: now)
+      sweeping.mark(signals: [Self.kill], for: strays)
       blocked.cause = .unkillable(sweeping)
       state = .blocked(blocked)
       return [.arm(now + Self.blockedRetry)]
@@ -39,19 +47,28 @@ extension ServiceMachine {
   }
 
   mutating func strayExited(_ pid: Int32, at now: Instant) -> [ServiceEffect] {
-    guard case .sweeping(var sweeping) = state else { return [] }
-    sweeping.markGone(pid: pid, at: now)
-    state = .sweeping(sweeping)
-    guard sweeping.living.isEmpty else { return [] }
-    switch sweeping.phase {
-    case .looking, .terminating: return [.scan]
-    case .killing: return [.killStrays]
+    switch state {
+    case .sweeping(var sweeping):
+      sweeping.markGone(pid: pid, at: now)
+      state = .sweeping(sweeping)
+      guard sweeping.living.isEmpty else { return [] }
+      switch sweeping.phase {
+      case .looking, .terminating: return [.scan]
+      case .killing: return [.killStrays]
+      }
+    case .blocked(var blocked):
+      guard case .unkillable(var sweeping) = blocked.cause else { return [] }
+      sweeping.markGone(pid: pid, at: now)
+      blocked.cause = .unkillable(sweeping)
+      state = .blocked(blocked)
+      return []
+    case .stopped, .verifying, .launching, .starting, .running, .stopping, .backingOff, .failed: return []
     }
   }
 
   mutating func sweepTimerFired(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
     switch sweeping.phase {
-    case .looking: return [.scan]
+    case .looking: return now - sweeping.began < Self.unkillableAfter ? [.scan] : block(sweeping, at: now)
     case .terminating:
       var next = sweeping
       next.phase = .killing(since: now, rounds: 0)
@@ -66,9 +83,11 @@ extension ServiceMachine {
   ///
   /// Never launch beside them.
   mutating func block(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
-    let names = sweeping.living.map { "pid \($0.stray.identity.pid) \"\($0.stray.command)\"" }
+    let names = sweeping.living.prefix(Self.namedStrays).map {
+      "pid \($0.stray.identity.pid) \"\($0.stray.command)\""
+    }
     let who = names.isEmpty ? "a process of generation \(generation)" : names.joined(separator: ", ")
-    let message = "\(who) does not die of SIGKILL (uninterruptible sleep?); it is launched when that has gone"
+    let message = "\(who) does not die of SIGKILL (uninterruptible sleep?); nothing is launched beside it"
     state = .blocked(.init(cause: .unkillable(sweeping), message: message))
     return [.log(.error, "blocked: \(message)"), .arm(now + Self.blockedRetry), .settle(.blocked(message))]
   }
@@ -85,7 +104,8 @@ extension ServiceMachine {
 
   private mutating func swept(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
     let records = sweeping.strays.map { $0.record(at: now) }
-    episode?.report.strays += records
+    // Those of one generation: a row of failing launches is one relaunch, whose report must not grow with it.
+    if !records.isEmpty { episode?.report.strays = records }
     episode?.report.steps.sweep = (now - sweeping.began).milliseconds
     let lines = records.map { record in
       ServiceEffect.log(
@@ -95,7 +115,8 @@ extension ServiceMachine {
           + [record.signals.joined(separator: ", ")]).filter { !$0.isEmpty }.joined(separator: "; ")
           + ", gone after \(Int((record.milliseconds ?? 0).rounded())) ms")
     }
-    return [.disarm] + lines + pursue(sweeping.aim, at: now)
+    let more = sweeping.untold > 0 ? [ServiceEffect.log(.notice, "and \(sweeping.untold) more strays")] : []
+    return [.disarm] + lines + more + pursue(sweeping.aim, at: now)
   }
 }
 
@@ -103,16 +124,39 @@ extension ServiceState.Sweeping {
   /// Those that are not known to be gone.
   var living: [ServiceState.SweptStray] { strays.filter { $0.gone == nil } }
 
-  /// Takes over those that are new; returns them.
-  mutating func add(_ found: [Stray], at now: Instant) -> [Stray] {
-    let new = found.filter { stray in !strays.contains { $0.stray.identity == stray.identity } }
+  /// Takes over what a scan saw: who is new, who lives after all, who went unnoticed.
+  ///
+  /// - Returns: those that are new.
+  mutating func observe(_ found: [Stray], at now: Instant) -> [Stray] {
+    let living = Set(found.map(\.identity))
+    let known = Set(strays.map(\.stray.identity))
+    for index in strays.indices {
+      let isAlive = living.contains(strays[index].stray.identity)
+      strays[index].gone = isAlive ? nil : strays[index].gone ?? now
+    }
+    let new = found.filter { !known.contains($0.identity) }
     strays += new.map { ServiceState.SweptStray(stray: $0, found: now, signals: [], gone: nil) }
+    forgetExcess()
     return new
   }
 
+  /// Of a breeder's thousands, who come and go, the first ones are told.
+  private mutating func forgetExcess() {
+    guard strays.count > Self.toldStrays else { return }
+    var told = 0
+    let before = strays.count
+    strays.removeAll { stray in
+      told += 1
+      return told > Self.toldStrays && stray.gone != nil
+    }
+    untold += before - strays.count
+  }
+
+  static let toldStrays = 256
+
   mutating func mark(signals: [Int32], for marked: [Stray]) {
-    for index in strays.indices where marked.contains(where: { $0.identity == strays[index].stray.identity })
-    {
+    let identities = Set(marked.map(\.identity))
+    for index in strays.indices where identities.contains(strays[index].stray.identity) {
       strays[index].signals += signals.filter { !strays[index].signals.contains($0) }
     }
   }

@@ -77,7 +77,9 @@ extension ServiceMachine {
 
   private mutating func record(_ verification: Verification, took: Duration) {
     episode?.report.verified = verification.addresses
-    episode?.report.repaired += verification.repaired
+    for repair in verification.repaired where episode?.report.repaired.contains(repair) == false {
+      episode?.report.repaired.append(repair)
+    }
     episode?.report.queued = verification.queued
     episode?.report.steps.verify = took.milliseconds
   }

@@ -10,7 +10,7 @@ package enum ServiceState: Hashable, Sendable {
   case stopped
   /// The answer of `verify` is awaited, which comes at once. → `launching`, `blocked`, `stopped`, `failed`.
   case verifying(Verifying)
-  /// A keeper was asked to execute. → `starting`, `running`, `sweeping`, `backingOff`, `failed`.
+  /// A keeper was asked to execute. → `starting`, `running`, `stopping`, `sweeping`, `verifying`, `backingOff`.
   case launching(Launching)
   /// The main process runs and is not ready. → `running`, `stopping`, `sweeping`.
   case starting(Starting)
@@ -18,15 +18,13 @@ package enum ServiceState: Hashable, Sendable {
   case running(Running)
   /// The main process was told to end. → `sweeping`, `blocked`.
   case stopping(Stopping)
-  /// The main process is gone; everybody else of the generation has to go.
-  ///
-  /// → `verifying`, `backingOff`, `failed`, `blocked`.
+  /// Everybody of the generation has to go, as a rule after its main process. → `verifying`, `backingOff`, `blocked`.
   case sweeping(Sweeping)
-  /// Nothing runs; the next launch is at a time. → `verifying`, `stopped`.
+  /// Nothing runs; the next launch is at a time. → `verifying`, `stopped`, `failed`.
   case backingOff(BackingOff)
   /// A guarded port is taken, or a process can't be killed. → `verifying`, `sweeping`, `stopped`, `launching`.
   case blocked(Blocked)
-  /// Given up until somebody asks. → `verifying`.
+  /// Given up until somebody asks. → `verifying`, `stopped`.
   case failed(message: String)
 
   package struct Verifying: Hashable, Sendable {
@@ -38,6 +36,8 @@ package enum ServiceState: Hashable, Sendable {
 
   package struct Launching: Hashable, Sendable {
     var began: Instant
+    /// Executed by then, or the launch is given up.
+    var deadline: Instant
     /// Somebody changed his mind while the keeper was on its way.
     var intent: Intent
 
@@ -62,13 +62,21 @@ package enum ServiceState: Hashable, Sendable {
     var began: Instant
     var signals: [Int32]
     var aim: Aim
+    var pace = Pace.patient
   }
+
+  /// Whether those who are left get their time to end, or SIGKILL at once.
+  enum Pace: Hashable, Sendable { case patient, hurried }
 
   package struct Sweeping: Hashable, Sendable {
     var began: Instant
     var aim: Aim
     var phase: Phase
-    var strays: [SweptStray]
+    var strays: [SweptStray] = []
+    /// The main process, when its end was not told before the sweep began.
+    var main: Int32?
+    /// Strays that are gone and were too many to be told one by one.
+    var untold = 0
 
     enum Phase: Hashable, Sendable {
       /// The last scan found nobody, but the keeper is still there: a look again soon.

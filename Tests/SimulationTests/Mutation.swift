@@ -1,0 +1,16 @@
+// Deliberate mistakes, to see that the promises are really held to.
+
+/// What is done wrong on purpose, between the machines and the model world.
+enum Mutation: CaseIterable {
+  case none
+  /// The end of the main process is taken for the end of its generation.
+  case launchEarly
+  /// `killStrays` kills nobody.
+  case killNobody
+  /// `arm` is forgotten.
+  case forgetTimer
+  /// `verify` is answered without a look.
+  case skipVerification
+  /// `settle` reaches nobody.
+  case tellNobody
+}

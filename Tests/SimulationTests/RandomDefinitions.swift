@@ -1,0 +1,51 @@
+// Random services: every policy, readiness and limit, with dependencies that have no cycle.
+
+import Supervisor
+import SupervisorDaemon
+
+enum RandomDefinitions {
+  static func make(_ random: inout SplitMix64) -> [ServiceDefinition] {
+    let count = 1 + random.below(6)
+    let isReversed = random.below(2) == 0
+    return (0..<count).map { index in
+      var definition = service(index, &random)
+      // Each depends on those on one side only: no cycle, and either order in the configuration.
+      for other in isReversed ? (index + 1)..<count : 0..<index {
+        switch random.below(6) {
+        case 0: definition.after.append("s\(other)")
+        case 1: definition.requires.append("s\(other)")
+        default: break
+        }
+      }
+      return definition
+    }
+  }
+
+  private static func service(_ index: Int, _ random: inout SplitMix64) -> ServiceDefinition {
+    var definition = ServiceDefinition(name: "s\(index)", command: ["s\(index)"])
+    definition.restart = RestartPolicy.allCases[random.below(3)]
+    definition.readiness = Readiness.allCases[random.below(3)]
+    if definition.readiness == .listen || random.below(2) == 0 {
+      definition.ports = [.tcp(.v4(0x7f00_0001), port: UInt16(7000 + index))]
+    }
+    definition.startTimeout = .milliseconds([1, 1000, 30_000][random.below(3)])
+    definition.stopTimeout = .milliseconds([0, 200, 10_000][random.below(3)])
+    definition.strayTimeout = .milliseconds([0, 50, 500][random.below(3)])
+    definition.backoff.initial = .milliseconds([0, 10, 100][random.below(3)])
+    definition.backoff.max = .milliseconds([0, 1000, 30_000][random.below(3)])
+    definition.backoff.factor = [1, 2][random.below(2)]
+    definition.backoff.jitter = [0, 0.1, 1][random.below(3)]
+    definition.startLimit.burst = [1, 3, 10][random.below(3)]
+    definition.startLimit.interval = .milliseconds([1000, 60_000][random.below(2)])
+    definition.startLimit.action = StartLimitDefinition.Action.allCases[random.below(2)]
+    return definition
+  }
+}
+
+extension SplitMix64 {
+  /// 0 ..< bound.
+  mutating func below(_ bound: Int) -> Int { Int(truncatingIfNeeded: next() >> 33) % bound }
+
+  /// True once in so many times.
+  mutating func oneIn(_ times: Int) -> Bool { below(times) == 0 }
+}
