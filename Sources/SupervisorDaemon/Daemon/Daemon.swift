@@ -106,7 +106,9 @@ package final class Daemon {
       "supervising \(configuration.services.count) services with \(configuration.sockets.count) sockets")
     perform(graph.start(runtimes.indices.filter { runtimes[$0].definition.autostart }, at: Clock.now()))
     tellSystemd("READY=1")
-    let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) { cl_release_startup_pages() }
+    let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) {
+      cl_release_startup_pages()
+    }
     defer { tidy.cancel() }
     let status = try loop.run()
     end()
