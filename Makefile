@@ -1,6 +1,7 @@
 # Each target does all of its own set-up: `make run` and `make test` work on a fresh clone.
 SWIFT ?= swift
 RELEASE := .build/release
+SEEDS ?= 100000
 PYTHON := examples/demo examples/origin/server.py bench/bench.py
 
 .DEFAULT_GOAL := build
@@ -23,7 +24,8 @@ run: release ## the demonstration: a leaked port, without and with fdsupervisord
 
 test: setup ## every test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --parallel
+	$(SWIFT) test --skip-build
+	FDSUPERVISOR_SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test --skip-build --filter 'Any history of services'
 
 bench: release ## benchmarks beside the peers that are installed
 	@bench/bench.py --binaries $(RELEASE)

@@ -1,5 +1,6 @@
 // One run against the daemon: where it is, how to answer, and how failures become exit statuses.
 
+import CEarlyCall
 import Glibc
 import Supervisor
 
@@ -24,8 +25,14 @@ struct Session {
     TerminalStyle.of(descriptor: STDOUT_FILENO) { name in getenv(name).map { String(cString: $0) } }
   }
 
-  /// Connects.
+  /// Connects, or takes over the connection that a plain command made before the runtime started.
   func connect() throws(Failure) -> ControlClient {
+    let early = early_call_take()
+    if early.socket >= 0 {
+      let sent = UnsafeRawBufferPointer(start: early.message, count: early.length)
+      return ControlClient(
+        adopting: FileDescriptor(owning: early.socket), path: String(cString: early.path), sent: Array(sent))
+    }
     guard let path = control ?? ControlPath.standard() else {
       throw Failure(
         ExitStatus.noDaemon, "cannot tell where the daemon is: XDG_RUNTIME_DIR is not set; say --control PATH"

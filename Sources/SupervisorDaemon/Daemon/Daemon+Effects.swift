@@ -115,9 +115,9 @@ extension Daemon {
 
   private func sweeper(of service: Int) -> Sweeper {
     if let sweeper = runtimes[service].sweeper { return sweeper }
+    let generation = generation(of: service)
     let sweeper = Sweeper(loop: loop) { [weak self] pid in
-      guard let self else { return }
-      self.deliver(.strayExited(generation: self.generation(of: service), pid: pid), to: service)
+      self?.deliver(.strayExited(generation: generation, pid: pid), to: service)
     }
     runtimes[service].sweeper = sweeper
     return sweeper

@@ -132,7 +132,8 @@ extension Daemon {
     guard let keeper = runtime.keeper else { return }
     runtime.keeper = nil
     runtime.keeperConnection = nil
-    if reason.isSuccess, keeper.saidExited || keeper.saidFailed {
+    // It exits with 0 when wait says ECHILD, and only then.
+    if reason.isSuccess {
       finishGeneration(service, keeper.generation)
     } else {
       runtime.adopted = .yes

@@ -57,7 +57,7 @@ package enum ServiceEvent: Hashable, Sendable {
 package struct Stray: Hashable, Sendable {
   package var identity: ProcessIdentity
   package var command: String
-  /// "127.0.0.1:22222 as fd 4".
+  /// Like "127.0.0.1:22222 as fd 4".
   package var held: [String]
   package var remark: String
   /// Why it could not be signalled, in errno's words; nil when it could.
@@ -100,7 +100,7 @@ package struct Verification: Hashable, Sendable {
 /// A process that has a guarded port and is not ours.
 package struct Occupant: Hashable, Sendable {
   package var identity: ProcessIdentity
-  /// "pid 812 "nginx -g daemon off;" (user www-data, nginx.service, since 3 h 20 m)".
+  /// Like "pid 812 "nginx -g daemon off;" (user www-data, nginx.service, since 3 h 20 m)".
   package var description: String
 
   package init(identity: ProcessIdentity, description: String) {

@@ -18,9 +18,7 @@ package enum ServiceState: Hashable, Sendable {
   case running(Running)
   /// The main process was told to end. → `sweeping`, `blocked`.
   case stopping(Stopping)
-  /// Everybody of the generation has to go, as a rule after its main process.
-  ///
-  /// → `verifying`, `backingOff`, `blocked`.
+  /// Everybody of the generation has to go, as a rule after its main process. → `verifying`, `backingOff`, `blocked`.
   case sweeping(Sweeping)
   /// Nothing runs; the next launch is at a time. → `verifying`, `stopped`, `failed`.
   case backingOff(BackingOff)

@@ -52,10 +52,12 @@ enum Layers {
       folders: ["Model", "System", "Configuration", "Daemon"],
       modules: ["Supervisor", "SupervisorDaemon", "Glibc"]),
     Layer(
-      folder: "fdsupervisorctl", folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl/Commands"],
-      modules: ["Supervisor", "ArgumentParser", "Glibc", "FoundationEssentials"]),
+      folder: "fdsupervisorctl",
+      folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl/Commands"],
+      modules: ["Supervisor", "CEarlyCall", "ArgumentParser", "Glibc", "FoundationEssentials"]),
     Layer(
-      folder: "fdsupervisorctl/Commands", folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl"],
+      folder: "fdsupervisorctl/Commands",
+      folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl"],
       modules: ["Supervisor", "ArgumentParser", "Glibc", "FoundationEssentials"]),
   ]
 

@@ -101,8 +101,9 @@ struct TidyTests {
   @Test("say at their beginning what they are responsible for")
   func beginnings() {
     expectNone(
-      SourceTree.sources.filter { file in !["//", "/*"].contains { file.lines.first?.hasPrefix($0) ?? false } }
-        .map { Violation($0, line: 1, "it does not begin with a comment") })
+      SourceTree.sources.filter { file in !["//", "/*"].contains { file.lines.first?.hasPrefix($0) ?? false }
+      }
+      .map { Violation($0, line: 1, "it does not begin with a comment") })
   }
 
   @Test("have at most 400 lines a file")

@@ -45,7 +45,7 @@ struct StatesDocument {
 /// The file, read and written as a whole.
 enum StatesFile {
   static func path(besides source: String = #filePath) -> String {
-    let folder = source.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)
+    let folder = source.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
     return folder.joined(separator: "/") + "/docs/states.md"
   }
 
