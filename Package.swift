@@ -34,12 +34,10 @@ let package = Package(
 
     .executableTarget(
       name: "fdsupervisord", dependencies: ["SupervisorDaemon"], swiftSettings: strict),
-    // The command line tool's call, sent before its runtime starts.
-    .target(name: "CEarlyCall", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
     .executableTarget(
       name: "fdsupervisorctl",
       dependencies: [
-        "Supervisor", "CEarlyCall", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Supervisor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict,
       // Statically linked: a command that people wait for starts in 1 ms, not in 4.
@@ -63,9 +61,19 @@ let package = Package(
       ]),
 
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
+    // The integration tests drive the built programs, and a service that does what its arguments say.
     .testTarget(
       name: "SupervisorDaemonTests",
-      dependencies: ["SupervisorDaemon", "Supervisor"], swiftSettings: strict),
+      dependencies: [
+        "SupervisorDaemon", "Supervisor", "fdsupervisord", "fdsupervisorctl", "fdsupervisor-keeper",
+        "misbehaving",
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "misbehaving", path: "Tests/Fixtures/misbehaving",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      // Without the Swift runtime, which takes longer to load than everything the fixture does.
+      linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]),
     .testTarget(
       name: "SimulationTests",
       dependencies: ["SupervisorDaemon", "Supervisor"],

@@ -1,6 +1,5 @@
 // One run against the daemon: where it is, how to answer, and how failures become exit statuses.
 
-import CEarlyCall
 import Glibc
 import Supervisor
 
@@ -25,14 +24,8 @@ struct Session {
     TerminalStyle.of(descriptor: STDOUT_FILENO) { name in getenv(name).map { String(cString: $0) } }
   }
 
-  /// Connects, or takes over the connection that a plain command made before the runtime started.
+  /// Connects.
   func connect() throws(Failure) -> ControlClient {
-    let early = early_call_take()
-    if early.socket >= 0 {
-      let sent = UnsafeRawBufferPointer(start: early.message, count: early.length)
-      return ControlClient(
-        adopting: FileDescriptor(owning: early.socket), path: String(cString: early.path), sent: Array(sent))
-    }
     guard let path = control ?? ControlPath.standard() else {
       throw Failure(
         ExitStatus.noDaemon, "cannot tell where the daemon is: XDG_RUNTIME_DIR is not set; say --control PATH"

@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include "holder_walk.h"
-#include "resident_pages.h"
 #include "socket_diag.h"
 #include "sockets.h"
 #include "trial_bind.h"

@@ -9,9 +9,6 @@ package final class ControlClient {
   private var splitter = MessageSplitter(limit: Wire.longestReply)
   private var buffer = [UInt8](repeating: 0, count: 16 << 10)
 
-  /// The call that somebody sent before this client was made.
-  private var sent: [UInt8] = []
-
   /// How long to wait for a place in the daemon's backlog, in seconds.
   private static let connectTimeout = 10
 
@@ -29,13 +26,6 @@ package final class ControlClient {
       default: throw .unreachable(error)
       }
     }
-  }
-
-  /// Takes over a connection on which one call was sent already: `call` does not send that one again.
-  package init(adopting socket: consuming FileDescriptor, path: String, sent: [UInt8]) {
-    self.path = path
-    self.socket = socket
-    self.sent = sent
   }
 
   /// A reply, its parameters still as JSON.
@@ -79,10 +69,6 @@ package final class ControlClient {
   }
 
   private func send(_ message: [UInt8]) throws(ControlClientError) {
-    if message == sent {
-      sent = []
-      return
-    }
     if message.count > Wire.longestCall { throw .callTooLong(bytes: message.count) }
     do throws(SystemError) {
       var sent = 0

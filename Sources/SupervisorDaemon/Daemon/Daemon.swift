@@ -44,8 +44,6 @@ package final class Daemon {
   static let longestLineage = 512
   /// Descriptors that launches leave for control connections, walks and reports.
   static let reservedDescriptors: Int32 = 16
-  /// After that time what only the start needed is given back.
-  static let startupEnds: Duration = .seconds(1)
   /// How long after a relaunch strangers are looked for.
   static let strangerDelay: Duration = .seconds(1)
 
@@ -106,8 +104,6 @@ package final class Daemon {
       "supervising \(configuration.services.count) services with \(configuration.sockets.count) sockets")
     perform(graph.start(runtimes.indices.filter { runtimes[$0].definition.autostart }, at: Clock.now()))
     tellSystemd("READY=1")
-    let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) { cl_release_startup_pages() }
-    defer { tidy.cancel() }
     let status = try loop.run()
     end()
     return status

@@ -54,7 +54,7 @@ enum Layers {
     Layer(
       folder: "fdsupervisorctl",
       folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl/Commands"],
-      modules: ["Supervisor", "CEarlyCall", "ArgumentParser", "Glibc", "FoundationEssentials"]),
+      modules: ["Supervisor", "ArgumentParser", "Glibc", "FoundationEssentials"]),
     Layer(
       folder: "fdsupervisorctl/Commands",
       folders: ["Model", "System", "Ports", "Control", "fdsupervisorctl"],
