@@ -24,7 +24,8 @@
 
 enum { CONTROL = 0, CHILDREN = 1, MAIN = 2 }; /* the descriptors that stay open: MAIN is a pidfd */
 enum { SIG_KILL = 9, SIG_CHLD = 17 };
-enum { CHILD_STACK = 16384, E_CHILD = 10, KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640 };
+enum { CHILD_STACK = 16384, E_CHILD = 10 };
+enum { KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640, WITHHELD_MS = 500 };
 enum { PIDFD_PROCESS_GROUP = 4 }; /* pidfd_send_signal(2) PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9 */
 
 struct message_header { /* struct msghdr of the kernel's ABI (struct user_msghdr) */
@@ -130,8 +131,8 @@ static int watch_children(int control) {
   return (int)signals;
 }
 
-/* Keeps the descriptors it needs, under the numbers it knows, and lets go of all others. None of them has one of
- * these numbers yet: 0, 1 and 2 are those of the main process, which has its own copies by now. */
+/* Keeps the descriptors it needs, under the numbers it knows, and lets go of all others. None of them has
+ * one of these numbers yet: 0, 1 and 2 are those of the main process, which has its own copies by now. */
 static void keep_descriptors(int control, int children, int main_fd) {
   KERNEL(dup3, control, CONTROL, O_CLOEXEC);
   KERNEL(dup3, children, CHILDREN, O_CLOEXEC);
@@ -162,26 +163,46 @@ static long milliseconds(void) {
   return now.s * 1000 + now.ns / 1000000;
 }
 
-/* Waits for a dead child, the daemon's end (if it counts), or the time. Returns 1 for the daemon's end. */
-static int wait_for_event(int watch_daemon, long timeout_ms) {
-  struct pollfd events[2] = {{CHILDREN, POLLIN, 0}, {CONTROL, POLLIN, 0}};
+enum { DAEMON_GONE = 1, MAIN_DEAD = 2 };
+
+/* Waits for a dead child, for those of DAEMON_GONE and MAIN_DEAD that count, or for the time: which. */
+static int wait_for_event(int wanted, long timeout_ms) {
+  struct pollfd events[3] = {{CHILDREN, POLLIN, 0},
+                             {wanted & DAEMON_GONE ? CONTROL : -1, POLLIN, 0},
+                             {wanted & MAIN_DEAD ? MAIN : -1, POLLIN, 0}};
   struct { long s, ns; } timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
   struct signalfd_siginfo signal;
-  KERNEL(ppoll, events, watch_daemon ? 2 : 1, timeout_ms < 0 ? 0 : &timeout, 0, 8);
+  char message[16];
+  KERNEL(ppoll, events, 3, timeout_ms < 0 ? 0 : &timeout, 0, 8);
   while (KERNEL(read, CHILDREN, &signal, sizeof signal) > 0) {
   }
-  if (!watch_daemon || !events[1].revents) return 0;
-  char message[16];
-  return KERNEL(recvfrom, CONTROL, message, sizeof message, 0x40 /* MSG_DONTWAIT */, 0, 0) == 0;
+  int seen = events[2].revents ? MAIN_DEAD : 0;
+  if (!events[1].revents) return seen;
+  long count = KERNEL(recvfrom, CONTROL, message, sizeof message, 0x40 /* MSG_DONTWAIT */, 0, 0);
+  if (count == 0) seen |= DAEMON_GONE;
+  return seen;
 }
 
-/* Goes before all ordinary processes, if it may: thousands of breeders would leave it no time to kill them. */
+/* The main process is dead: whether it can't be reaped, because somebody below us traces it and does not wait
+ * for it; the tracer of a dead process goes before its parent (ptrace(2)). */
+static int is_withheld(int *main_pid) {
+  long end = milliseconds() + WITHHELD_MS, left;
+  reap(main_pid);
+  while (*main_pid && (left = end - milliseconds()) > 0) {
+    wait_for_event(0, left);
+    reap(main_pid);
+  }
+  return *main_pid != 0;
+}
+
+/* Goes before all ordinary processes, if it may: breeders would leave it no time to kill them. */
 static void hasten(void) {
   int priority = 1;
   KERNEL(sched_setscheduler, 0, 2 /* SCHED_RR */ | 0x40000000 /* SCHED_RESET_ON_FORK */, &priority);
 }
 
-/* The daemon is dead, or wants it so: nothing of this generation may live on. Ends in leave(), from reap(). */
+/* The daemon is dead, or wants it so, or the main process is withheld: nothing of this generation may live on.
+ * Ends in leave(), from reap(). */
 static void sweep(int *main_pid, unsigned stray_timeout_ms) {
   long end = milliseconds() + stray_timeout_ms, left;
   tree_terminate(0);
@@ -192,7 +213,7 @@ static void sweep(int *main_pid, unsigned stray_timeout_ms) {
   }
   hasten();
   for (long interval = KILL_INTERVAL_MS;; interval *= interval < KILL_INTERVAL_MAX_MS ? 2 : 1) {
-    /* In one step, which no fork within the group outruns; nobody else's, for the pidfd keeps its number busy. */
+    /* In one step, which no fork within the group outruns; the pidfd means this group and no later one. */
     KERNEL(pidfd_send_signal, MAIN, SIG_KILL, 0, PIDFD_PROCESS_GROUP);
     tree_kill();
     wait_for_event(0, interval);
@@ -215,7 +236,9 @@ __attribute__((used)) void keeper_main(long *stack) {
   keep_descriptors(control, children, main_fd);
   for (;;) {
     reap(&main_pid);
-    if (wait_for_event(1, -1)) sweep(&main_pid, stray_timeout_ms);
+    int seen = wait_for_event(main_pid ? DAEMON_GONE | MAIN_DEAD : DAEMON_GONE, -1);
+    if (seen & DAEMON_GONE || (seen & MAIN_DEAD && is_withheld(&main_pid)))
+      sweep(&main_pid, stray_timeout_ms);
   }
 }
 

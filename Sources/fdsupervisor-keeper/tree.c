@@ -59,7 +59,8 @@ static int parent_of(int pid) {
   for (long i = 0; i < count; i++)
     if (text[i] == ')') end = i;
   int parent = 0;
-  for (long i = end + 4; i < count && text[i] >= '0' && text[i] <= '9'; i++) parent = parent * 10 + (text[i] - '0');
+  for (long i = end + 4; i < count && text[i] >= '0' && text[i] <= '9'; i++)
+    parent = parent * 10 + (text[i] - '0');
   return parent;
 }
 

@@ -130,8 +130,8 @@ extension Daemon {
     hear(service)
     let runtime = runtimes[service]
     guard let keeper = runtime.keeper else { return }
-    runtime.keeper = nil
     runtime.keeperConnection = nil
+    runtime.keeper = nil
     // It exits with 0 when wait says ECHILD, and only then.
     if reason.isSuccess {
       finishGeneration(service, keeper.generation)

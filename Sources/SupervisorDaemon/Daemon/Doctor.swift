@@ -26,6 +26,8 @@ final class EscapeTrial {
     source = try loop.watch(keeper.connection, priority: .processes) { [weak self] _ in self?.hear() }
   }
 
+  deinit { source?.cancel() }
+
   var pid: Int32 { keeper.pid }
 
   private func hear() {

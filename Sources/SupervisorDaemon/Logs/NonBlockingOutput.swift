@@ -41,6 +41,8 @@ package final class NonBlockingOutput {
     (self.loop, self.limit, self.cause) = (loop, limit, cause)
   }
 
+  deinit { source?.cancel() }
+
   /// Bytes that wait for the other side.
   package var waiting: Int { queue.count - sent }
 

@@ -58,7 +58,11 @@ package final class EventLoop {
     package static let edgeTriggered = Interest(rawValue: 1 << 31)  // EPOLLET
   }
 
-  /// Watches a descriptor, which has to stay open as long as the source lives.
+  /// Watches a descriptor, which has to stay open until the source is cancelled.
+  ///
+  /// Stored properties go in the order of their declaration: whoever owns both cancels the source in `deinit`.
+  /// Closing first is not enough to end a registration while a child that was just forked has a copy of the
+  /// descriptor (epoll(7), Q6): events would come for a source that is no more.
   package func watch(
     _ descriptor: CInt, for interest: Interest = .reading, priority: Priority = .normal,
     _ handler: @escaping (Interest) -> Void

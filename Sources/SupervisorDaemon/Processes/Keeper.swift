@@ -16,8 +16,6 @@ package final class Keeper {
   ///
   /// Kept after its death: its process group is signalled through it.
   package private(set) var main: MainProcess?
-  package private(set) var saidExited = false
-  package private(set) var saidFailed = false
 
   private let control: FileDescriptor
 
@@ -100,10 +98,8 @@ package final class Keeper {
       }
       return .started(pid: message.pid)
     case UInt32(KEEPER_FAILED.rawValue):
-      saidFailed = true
       return .failed(step: message.step, error: message.error)
     case UInt32(KEEPER_EXITED.rawValue):
-      saidExited = true
       return .exited(ExitReason(code: message.code, status: message.status))
     default: return nil
     }

@@ -5,7 +5,7 @@ import Supervisor
 
 extension LaunchFailure {
   /// What a keeper reported: the step and its errno.
-  init(step: Int32, error: Int32, request: LaunchRequest) {
+  package init(step: Int32, error: Int32, request: LaunchRequest) {
     let what = Self.text(of: step, request)
     self.init(
       message: "cannot \(what): \(SystemError.text(error))\(Self.remedy(step: step, error: error, request))",

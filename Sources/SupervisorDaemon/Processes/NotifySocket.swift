@@ -46,7 +46,10 @@ package final class NotifySocket {
     source = try loop.watch(number, priority: .normal) { [weak self] _ in self?.receive() }
   }
 
-  deinit { unlink(path) }
+  deinit {
+    source?.cancel()
+    unlink(path)
+  }
 
   private func receive() {
     for _ in 0..<Self.messagesPerWakeUp {

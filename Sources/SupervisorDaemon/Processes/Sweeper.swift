@@ -28,6 +28,7 @@ package final class Sweeper {
     let pidfd: PidFD
     var source: EventSource?
     init(_ pidfd: consuming PidFD) { self.pidfd = pidfd }
+    deinit { source?.cancel() }
   }
 
   deinit { slacken() }

@@ -57,6 +57,8 @@ final class ControlConnection {
     source = try loop.watch(self.descriptor.number) { [weak self] in self?.ready($0) }
   }
 
+  deinit { source?.cancel() }
+
   /// No call is in progress: closing it interrupts nothing.
   var isIdle: Bool { current == nil }
 

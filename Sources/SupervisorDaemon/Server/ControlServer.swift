@@ -42,6 +42,8 @@ package final class ControlServer {
     } catch { throw .system(error) }
   }
 
+  deinit { source?.cancel() }
+
   /// How many clients are connected.
   package var connectionCount: Int { connections.count }
 

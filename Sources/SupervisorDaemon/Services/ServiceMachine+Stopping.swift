@@ -48,13 +48,15 @@ extension ServiceMachine {
     return [.log(.warning, text), .signalMain(Self.kill), .arm(now + Self.killPatience)]
   }
 
-  mutating func mainIsUnkillable(_ stopping: ServiceState.Stopping, at now: Instant)
-    -> [ServiceEffect]
-  {
-    let main = Stray(
+  /// - Parameter refusal: why it could not be signalled; nil when it could.
+  mutating func mainIsUnkillable(
+    _ stopping: ServiceState.Stopping, refusal: String? = nil, at now: Instant
+  ) -> [ServiceEffect] {
+    var main = Stray(
       identity: ProcessIdentity(pid: stopping.pid, startTime: 0),
       command: definition.command.joined(separator: " "),
       remark: "the main process")
+    main.refusal = refusal
     let swept = ServiceState.SweptStray(stray: main, found: stopping.began, signals: stopping.signals)
     let sweeping = ServiceState.Sweeping(
       began: now, aim: stopping.aim, phase: .killing(since: now, rounds: 0), strays: [swept],

@@ -50,7 +50,8 @@ extension ServiceMachine {
       return restate(sweeping) + [.arm(now + (new.isEmpty ? Self.blockedRetry : lookInterval(rounds: 0)))]
     case .stopping(let stopping):
       guard stopping.killed != nil else { return [] }
-      return strays.areBeyondUs ? mainIsUnkillable(stopping, at: now) : [.arm(now + Self.killPatience)]
+      guard strays.areBeyondUs else { return [.arm(now + Self.killPatience)] }
+      return mainIsUnkillable(stopping, refusal: strays.first?.refusal, at: now)
     case .stopped, .verifying, .launching, .starting, .running, .backingOff, .failed: return []
     }
   }
