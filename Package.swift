@@ -63,9 +63,19 @@ let package = Package(
       ]),
 
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
+    // The integration tests drive the built programs, and a service that does what its arguments say.
     .testTarget(
       name: "SupervisorDaemonTests",
-      dependencies: ["SupervisorDaemon", "Supervisor"], swiftSettings: strict),
+      dependencies: [
+        "SupervisorDaemon", "Supervisor", "fdsupervisord", "fdsupervisorctl", "fdsupervisor-keeper",
+        "misbehaving",
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "misbehaving", path: "Tests/Fixtures/misbehaving",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      // Without the Swift runtime, which takes longer to load than everything the fixture does.
+      linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]),
     .testTarget(
       name: "SimulationTests",
       dependencies: ["SupervisorDaemon", "Supervisor"],

@@ -75,8 +75,12 @@ static void set_capabilities(struct launch *launch) {
       check(launch, KEEPER_STEP_CAPABILITIES, KERNEL(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0));
 }
 
-static void set_mask(struct launch *launch) {
-  __u64 none = 0;
+/* The daemon's posix_spawn(3) made all dispositions default, but for the two signals that glibc keeps to itself (32 and
+ * 33): those it ignores in the child, which execve(2) hands on. */
+static void set_signals(struct launch *launch) {
+  __u64 none = 0, by_default[4] = {0};
+  for (int number = 32; number <= 33; number++)
+    check(launch, KEEPER_STEP_MASK, KERNEL(rt_sigaction, number, by_default, 0, sizeof none));
   check(launch, KEEPER_STEP_MASK, KERNEL(rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, sizeof none));
 }
 
@@ -110,6 +114,6 @@ void launch_child(void *argument) {
   check(launch, KEEPER_STEP_DESCRIPTORS, KERNEL(close_range, plan->first_unused, ~0u, 0));
   /* Only the child knows its pid: sd_listen_fds(3) wants it in LISTEN_PID. */
   if (plan->listen_pid) decimal(launch->base + plan->listen_pid, KERNEL(getpid, 0));
-  set_mask(launch);
+  set_signals(launch);
   execute(launch);
 }

@@ -27,7 +27,7 @@ extension LaunchFailure {
     case KEEPER_STEP_CAPABILITIES: "set ambient_capabilities"
     case KEEPER_STEP_NO_NEW_PRIVS: "set no_new_privileges"
     case KEEPER_STEP_DIRECTORY: "change to directory \"\(request.directory ?? "")\""
-    case KEEPER_STEP_MASK: "reset the signal mask"
+    case KEEPER_STEP_MASK: "reset the signals"
     case KEEPER_STEP_DESCRIPTORS: "close the descriptors"
     case KEEPER_STEP_EXECUTE:
       "execute \"\(request.programs.count == 1 ? request.programs[0] : request.arguments[0])\""

@@ -25,6 +25,7 @@ extension ServiceMachine {
     episode?.report.steps.launch = (now - launching.began).milliseconds
     switch (launching.intent, definition.readiness) {
     case (.run, .exec): return becomeReady(pid: pid, launched: now, at: now)
+    case (.run, .notify) where launching.isNotified: return becomeReady(pid: pid, launched: now, at: now)
     case (.run, .notify), (.run, .listen):
       let starting = ServiceState.Starting(
         pid: pid, launched: now, deadline: now + definition.startTimeout, probes: 0)
@@ -40,8 +41,17 @@ extension ServiceMachine {
   }
 
   mutating func notified(at now: Instant) -> [ServiceEffect] {
-    guard case .starting(let starting) = state, definition.readiness == .notify else { return [] }
-    return becomeReady(pid: starting.pid, launched: starting.launched, at: now)
+    guard definition.readiness == .notify else { return [] }
+    switch state {
+    case .launching(var launching):
+      // A quick service is ahead of its keeper: between the two nobody keeps an order.
+      launching.isNotified = true
+      state = .launching(launching)
+      return []
+    case .starting(let starting):
+      return becomeReady(pid: starting.pid, launched: starting.launched, at: now)
+    case .stopped, .verifying, .running, .stopping, .sweeping, .backingOff, .blocked, .failed: return []
+    }
   }
 
   mutating func probed(_ listening: ServiceEvent.PortsListening, at now: Instant) -> [ServiceEffect] {

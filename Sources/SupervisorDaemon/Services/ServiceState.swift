@@ -40,6 +40,8 @@ package enum ServiceState: Hashable, Sendable {
     var deadline: Instant
     /// Somebody changed his mind while the keeper was on its way.
     var intent: Intent
+    /// The main process said READY=1 before its keeper said that it was executed.
+    var isNotified = false
 
     enum Intent: Hashable, Sendable { case run, stop, restart }
   }

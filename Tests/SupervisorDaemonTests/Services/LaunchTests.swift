@@ -49,6 +49,16 @@ struct LaunchTests {
     #expect(app.state == "stopped")
   }
 
+  @Test("of a service that says READY=1 before its keeper says anything is ready once it was executed")
+  func readyBeforeExecuted() {
+    var app = Transcript { $0.readiness = .notify }
+    app.follow(.startRequested, .clear)
+    #expect(app.tell(.notified(generation: 1)) == [])
+    #expect(app.state == "launching")
+    #expect(app.tell(.executed(generation: 1, pid: 7)).settlements.count == 1)
+    #expect(app.state == "running")
+  }
+
   @Test("of a program that is not there is tried again after its backoff, never in a busy loop")
   func noBusyLoop() {
     var app = Transcript {

@@ -1,0 +1,116 @@
+// A client of a service, and other things at the other end of a socket.
+
+import CLinux
+import Glibc
+import Supervisor
+import Testing
+
+/// A TCP connection to a service of the fixture, which answers with its pid and closes.
+final class Client {
+  private let socket: FileDescriptor
+
+  /// Seconds for one connection or one answer.
+  private static let patience = 15
+
+  /// Connects, without waiting for an answer: the kernel does that as long as somebody listens.
+  init(_ address: String) throws {
+    socket = try Self.make(SOCK_STREAM)
+    let number = socket.number
+    let code = try withSocketAddress(address) { connect(number, $0, $1) == 0 ? 0 : errno }
+    if code != 0 { throw SystemError("connect to", address, code: code) }
+  }
+
+  static func make(_ type: __socket_type) throws -> FileDescriptor {
+    let flags = Int32(type.rawValue | SOCK_CLOEXEC.rawValue)
+    let result = FileDescriptor(
+      owning: try retrying("create a socket") { Glibc.socket(AF_INET, flags, 0) })
+    var limit = timeval(tv_sec: patience, tv_usec: 0)
+    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+      setsockopt(result.number, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+    return result
+  }
+
+  /// The pid of whoever answered.
+  func answer() throws -> Int32 {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64)
+    while true {
+      let count = try buffer.withUnsafeMutableBytes { try socket.read(into: $0) }
+      if count == 0 { break }
+      bytes += buffer[..<count]
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
+    return try #require(Int32(text.split(separator: "\n").first ?? ""), "the answer was \"\(text)\"")
+  }
+
+  /// Connects and waits for the answer.
+  static func ask(_ address: String) throws -> Int32 { try Client(address).answer() }
+
+  /// Whether nobody listens.
+  static func isRefused(_ address: String) throws -> Bool {
+    do {
+      _ = try Client(address)
+      return false
+    } catch let error as SystemError where error.code == ECONNREFUSED {
+      return true
+    }
+  }
+}
+
+/// A listener of the test itself: a stranger, for the daemon.
+func listener(on address: String) throws -> FileDescriptor {
+  let socket = try Client.make(SOCK_STREAM)
+  let number = socket.number
+  var one: Int32 = 1
+  setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+  let code = try withSocketAddress(address) {
+    bind(number, $0, $1) == 0 && listen(number, 16) == 0 ? 0 : errno
+  }
+  if code != 0 { throw SystemError("bind", address, code: code) }
+  return socket
+}
+
+/// Runs a call with "IP:PORT" as the kernel wants it.
+func withSocketAddress<Result>(
+  _ text: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+) throws -> Result {
+  let parts = text.split(separator: ":")
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = try #require(UInt16(parts[1])).bigEndian
+  #expect(inet_pton(AF_INET, String(parts[0]), &address.sin_addr) == 1)
+  return withUnsafePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    }
+  }
+}
+
+/// The other end of sd_notify(3): what the daemon tells whoever started it.
+final class NotifyListener {
+  let path: String
+  private let socket: FileDescriptor
+  private var lines: [String] = []
+
+  init(_ path: String) throws {
+    self.path = path
+    unlink(path)
+    let flags = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+    socket = FileDescriptor(owning: try retrying("create a socket") { Glibc.socket(AF_UNIX, flags, 0) })
+    let number = socket.number
+    let code = try UnixStream.withAddress(of: path) { bind(number, $0, $1) == 0 ? 0 : errno }
+    if code != 0 { throw SystemError("bind", path, code: code) }
+  }
+
+  /// Takes what has come, and says whether this line was among it, ever.
+  func hasSaid(_ line: String) throws -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = recv(socket.number, &buffer, buffer.count, Int32(MSG_DONTWAIT))
+      if count < 0 { break }
+      lines += String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+    return lines.contains(line)
+  }
+}
