@@ -53,11 +53,11 @@ extension ProcessDescription: CustomStringConvertible {
   /// Longer commands are cut in a line of text, in characters.
   private static let longestCommand = 160
 
-  /// One line: `pid 812 "nginx -g daemon off;" (user www-data, nginx.service, since 3 h 20 m)`.
+  /// One line: `pid 812 "nginx -g daemon off;" (user www-data, nginx.service, for 3 h 20 m)`.
   package var description: String {
     let isLong = command.count > Self.longestCommand
     let shown = isLong ? command.prefix(Self.longestCommand - 1) + "…" : command[...]
     let place = unit.isEmpty ? "" : ", \(unit)"
-    return "pid \(pid) \"\(shown)\" (user \(user)\(place), since \(age.text))"
+    return "pid \(pid) \"\(shown)\" (user \(user)\(place), for \(age.text))"
   }
 }

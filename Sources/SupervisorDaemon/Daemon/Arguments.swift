@@ -6,7 +6,11 @@ struct Arguments: Hashable {
   var control: String?
   var purpose = Purpose.supervise
 
+  /// How `--check` answers.
+  var format = Format.text
+
   enum Purpose: Hashable { case supervise, check }
+  enum Format: Hashable { case text, json }
 
   enum Command: Hashable {
     case run(Arguments)
@@ -26,6 +30,7 @@ struct Arguments: Hashable {
       case "--help", "-h": return .success(.help)
       case "--version": return .success(.version)
       case "--check": result.purpose = .check
+      case "--json": result.format = .json
       case "--config", "-c", "--control":
         guard let value = inline ?? rest.popFirst(), !value.isEmpty else {
           return .failure(.init(description: "\(word) wants a value"))

@@ -71,7 +71,7 @@ extension Daemon {
     log.log(
       level, service: runtime.definition.name, generation: machine.generation, pid: machine.state.pid,
       message,
-      lines: level <= .error ? runtime.lastLines : [])
+      lines: level <= .warning ? runtime.takeUnsaidLines() : [])
     announce(service, message)
   }
 
@@ -148,6 +148,21 @@ extension Daemon {
     let waiters = runtime.waiters
     runtime.waiters = []
     for waiter in waiters { waiter(settlement) }
+    logReport(settlement, of: runtime)
+  }
+
+  /// The report of a relaunch or a stop, below its line; the strays have lines of their own.
+  private func logReport(_ settlement: Settlement, of runtime: ServiceRuntime) {
+    let report: RelaunchReport
+    switch settlement {
+    case .running(let running): report = running
+    case .stopped(let stopped?): report = stopped
+    case .stopped(nil), .failed, .backingOff, .blocked: return
+    }
+    guard report.stopped != nil, log.threshold >= .info else { return }
+    log.log(
+      .info, service: runtime.definition.name, generation: report.generation, pid: report.pid,
+      "what was found and done", lines: ReportText.details(report).map { String($0.dropFirst(2)) })
   }
 
   private func noteState(of service: Int) {

@@ -65,10 +65,11 @@ extension Daemon {
     let names = Dictionary(listeners.map { ($0.inode, $0.address.description) }) { first, _ in first }
     search(Set(names.keys)) { [weak self] result in
       guard let self, let result else { return }
-      let foreign = result.holders.filter { self.isForeign($0.pid) }
+      let foreign = result.holders.filter { self.isForeign($0.pid, toSocketsOf: service) }
       runtime.strangers = foreign.compactMap { holder in
         ProcessDescription.of(holder.pid).map {
-          "\($0.description) holds \(names[holder.inode] ?? "?") as fd \(holder.fd), and is not ours"
+          "\($0.description)\(self.ownership(of: holder.pid)) holds \(names[holder.inode] ?? "?") "
+            + "as fd \(holder.fd), and was not given it by us"
         }
       }
       for line in runtime.strangers { self.log(.warning, service: service, line) }
@@ -77,9 +78,11 @@ extension Daemon {
     }
   }
 
-  /// Neither the daemon nor below it; PID 1 may hold what it handed to us.
-  func isForeign(_ pid: Int32) -> Bool {
-    pid != ownPID && pid != 1 && owner(of: pid) == nil && !orphans().contains(pid)
+  /// Neither the daemon nor below a service that is given one of these sockets; PID 1 may hold what it handed to us.
+  private func isForeign(_ pid: Int32, toSocketsOf service: Int) -> Bool {
+    if pid == ownPID || pid == 1 || orphans().contains(pid) { return false }
+    guard let owner = owner(of: pid) else { return true }
+    return Set(runtimes[owner].definition.sockets).isDisjoint(with: runtimes[service].definition.sockets)
   }
 
   /// Searches the machine; the search lives as long as it is kept.

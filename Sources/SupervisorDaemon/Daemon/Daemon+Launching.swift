@@ -143,6 +143,8 @@ extension Daemon {
 
   private func finishGeneration(_ service: Int, _ generation: Int) {
     runtimes[service].adopted = .no
+    // The last words of a generation are its own: a line that it did not finish ends here.
+    runtimes[service].log.drainNow()
     deliver(.treeEmptied(generation: generation), to: service)
   }
 

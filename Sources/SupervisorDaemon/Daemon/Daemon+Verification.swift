@@ -12,7 +12,8 @@ extension Daemon {
     if let finding = holdingOrphans(listeners) { result.verdict = .occupied(finding) }
     let entries = ownedEntries(listeners)
     result.queued = entries.map { $0.queued }.reduce(nil) { ($0 ?? 0) + $1 }
-    result.addresses = listeners.map { owned($0, in: entries) } + guarded(definition.ports, &result.verdict)
+    result.addresses =
+      listeners.map { owned($0, of: service, in: entries) } + guarded(definition.ports, &result.verdict)
     return result
   }
 
@@ -53,15 +54,31 @@ extension Daemon {
     }
   }
 
-  private func owned(_ listener: Listener, in entries: [ListenerEntry]) -> RelaunchReport.VerifiedAddress {
+  private func owned(
+    _ listener: Listener, of service: Int, in entries: [ListenerEntry]
+  ) -> RelaunchReport.VerifiedAddress {
     let others = entries.filter { $0.inode != listener.inode && $0.address.overlaps(listener.address) }
       .filter { entry in !sockets.all.contains { $0.inode == entry.inode } }
-    let finding =
-      others.isEmpty
-      ? "no descendant holds it"
-      : "no descendant holds it; beside it, somebody else listens on "
-        + others.map { "\($0.address) (inode \($0.inode))" }.joined(separator: ", ")
-    return .init(address: listener.address.description, kind: .owned, finding: finding)
+    var finding = ["no descendant holds it"]
+    let sharing = sharers(of: listener.socket, besides: service)
+    if !sharing.isEmpty {
+      finding = [
+        "no descendant of this service holds it; \(sharing.joined(separator: ", ")) may, who shares it"
+      ]
+    }
+    if !others.isEmpty {
+      let listed = others.map { "\($0.address) (inode \($0.inode))" }.joined(separator: ", ")
+      finding.append("beside it, somebody else listens on \(listed)")
+    }
+    return .init(
+      address: listener.address.description, kind: .owned, finding: finding.joined(separator: "; "))
+  }
+
+  /// The services that are given the same socket and are not at rest.
+  private func sharers(of socket: String, besides service: Int) -> [String] {
+    runtimes.indices.filter {
+      $0 != service && runtimes[$0].definition.sockets.contains(socket) && !graph.machines[$0].isAtRest
+    }.map { "service \(runtimes[$0].definition.name)" }
   }
 
   private func guarded(

@@ -103,7 +103,8 @@ package final class Daemon {
     for remark in sockets.remarks { log.log(.notice, remark) }
     log.log(
       .info,
-      "supervising \(configuration.services.count) services with \(configuration.sockets.count) sockets")
+      "supervising \(Text.counted(configuration.services.count, "service")) with "
+        + Text.counted(configuration.sockets.count, "socket"))
     perform(graph.start(runtimes.indices.filter { runtimes[$0].definition.autostart }, at: Clock.now()))
     tellSystemd("READY=1")
     let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) {

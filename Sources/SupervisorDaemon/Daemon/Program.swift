@@ -13,7 +13,7 @@ package enum Program {
     fdsupervisord: owns listening sockets, keeps the services behind them running, and removes every stray of a launch
     before the next one.
 
-    usage: fdsupervisord [--config FILE] [--control SOCKET] [--check]
+    usage: fdsupervisord [--config FILE] [--control SOCKET] [--check [--json]]
 
       --config FILE     the configuration; default: /etc/fdsupervisord.toml for root, else
                         $XDG_CONFIG_HOME/fdsupervisord.toml (~/.config where that is not set);
@@ -21,7 +21,7 @@ package enum Program {
       --control SOCKET  where fdsupervisorctl finds the daemon; default: [daemon] control, else
                         $FDSUPERVISORD_CONTROL, else /run/fdsupervisord/control.sock for root,
                         $XDG_RUNTIME_DIR/fdsupervisord/control.sock for others
-      --check           check the configuration and exit: 0, or 78 when it is wrong
+      --check           check the configuration and exit: 0, or 78 when it is wrong; --json: answer with JSON
       --version         say the version
       --help            this text
 
@@ -55,7 +55,9 @@ package enum Program {
   private static func run(_ arguments: Arguments) -> Int32 {
     let path = arguments.configuration ?? standardConfiguration
     let configuration: Configuration
-    switch ConfigurationLoader.load(path) {
+    let outcome = ConfigurationLoader.load(path)
+    if arguments.purpose == .check, arguments.format == .json { return tellAsJSON(outcome) }
+    switch outcome {
     case .failure(let diagnostics):
       for diagnostic in diagnostics { complain(diagnostic.description) }
       return configurationStatus
@@ -77,6 +79,29 @@ package enum Program {
       complain("fdsupervisord: \(error)")
     }
     return 1
+  }
+
+  /// `--check --json`: one line for programs.
+  private static func tellAsJSON(_ outcome: ConfigurationResult) -> Int32 {
+    let (isGood, diagnostics) =
+      switch outcome {
+      case .success(_, let warnings): (true, warnings)
+      case .failure(let found): (false, found)
+      }
+    let reply = CheckReply(
+      ok: isGood,
+      diagnostics: diagnostics.map {
+        .init(
+          file: $0.file, line: $0.line, column: $0.column, severity: $0.severity.rawValue, message: $0.message
+        )
+      })
+    do throws(WireError) {
+      print(String(decoding: try Wire.encode(reply), as: UTF8.self))
+    } catch {
+      complain("fdsupervisord: \(error)")
+      return 1
+    }
+    return isGood ? 0 : configurationStatus
   }
 
   private static func supervise(_ configuration: Configuration, control: String) throws -> Int32 {

@@ -35,9 +35,19 @@ final class ServiceRuntime {
   var since: Double
   var lastPublicState = PublicState.stopped
   /// The last output, kept when a launch fails.
-  var lastLines: [String] = []
+  var lastLines: [String] = [] {
+    didSet { unsaidLines = lastLines }
+  }
+  /// Those that no message has told yet.
+  private var unsaidLines: [String] = []
 
   enum Adopted { case no, yes }
+
+  /// The last lines, once: they belong to the first message that tells of the failure.
+  func takeUnsaidLines() -> [String] {
+    defer { unsaidLines = [] }
+    return unsaidLines
+  }
 
   init(definition: ServiceDefinition, log: ServiceLog, since: Double) {
     self.definition = definition

@@ -96,12 +96,14 @@ extension ServiceMachine {
   mutating func launchFailed(_ failure: LaunchFailure, at now: Instant) -> [ServiceEffect] {
     guard case .launching(let launching) = state else { return [] }
     let aim = aimAfterLaunch(launching, failure.message, at: now)
-    let log = ServiceEffect.log(.error, failure.message)
+    // What is given up is told when it comes to rest, with the reason.
+    var log = [ServiceEffect.log(.error, failure.message)]
+    if case .rest(.failed) = aim { log = [] }
     switch failure.keeper {
-    case .none: return [log] + pursue(aim, at: now)
+    case .none: return log + pursue(aim, at: now)
     case .exiting:
       state = .sweeping(.init(began: now, aim: aim, phase: .looking(rounds: 0)))
-      return [log, .arm(now + lookInterval(rounds: 0))]
+      return log + [.arm(now + lookInterval(rounds: 0))]
     }
   }
 

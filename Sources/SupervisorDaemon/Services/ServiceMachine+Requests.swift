@@ -112,6 +112,8 @@ extension ServiceMachine {
   private mutating func begin(at now: Instant) -> [ServiceEffect] {
     forgive()
     beginEpisode(at: now)
+    // What was found at the crash stays in the report; the time counts from the request.
+    episode?.began = now
     return [.disarm] + verify(for: .launch, at: now)
   }
 

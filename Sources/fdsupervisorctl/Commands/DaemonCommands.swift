@@ -41,8 +41,9 @@ struct CheckCommand: ParsableCommand {
   var config: String?
 
   func run() throws {
-    try shared.run { _ throws(Failure) in
+    try shared.run { session throws(Failure) in
       var arguments = ["fdsupervisord", "--check"]
+      if session.format == .json { arguments.append("--json") }
       if let config { arguments += ["--config", config] }
       throw Self.become(try Self.besideThis("fdsupervisord"), arguments)
     }

@@ -3,7 +3,7 @@
 import SupervisorDaemon
 import Testing
 
-@Suite("A command as one string", .timeLimit(.minutes(1)))
+@Suite("A command as one string", .timeLimit(.minutes(5)))
 struct CommandTests {
   @Test(
     "is split as a shell would split it",

@@ -4,7 +4,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("An environment file", .timeLimit(.minutes(1)))
+@Suite("An environment file", .timeLimit(.minutes(5)))
 struct EnvironmentFileTests {
   private static let service = "[service.app]\ncommand = \"x\"\nenvironment_file = \"app.env\"\n"
 

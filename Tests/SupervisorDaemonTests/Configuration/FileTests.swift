@@ -5,7 +5,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("The files of a configuration", .timeLimit(.minutes(1)))
+@Suite("The files of a configuration", .timeLimit(.minutes(5)))
 struct FileTests {
   private static let service = "[service.app]\ncommand = \"x\"\n"
 

@@ -4,7 +4,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("A right configuration", .timeLimit(.minutes(1)))
+@Suite("A right configuration", .timeLimit(.minutes(5)))
 struct GoodConfigurationTests {
   @Test("with every key becomes the model, and nothing is found")
   func everyKey() throws {

@@ -3,7 +3,7 @@
 import SupervisorDaemon
 import Testing
 
-@Suite("Diagnostics of services", .timeLimit(.minutes(1)))
+@Suite("Diagnostics of services", .timeLimit(.minutes(5)))
 struct ServiceDiagnosticTests {
   @Test("name the place, the reason and the remedy", arguments: types + values + later + wholes)
   func golden(_ golden: Golden) throws {

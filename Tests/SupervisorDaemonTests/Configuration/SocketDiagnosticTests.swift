@@ -3,7 +3,7 @@
 import SupervisorDaemon
 import Testing
 
-@Suite("Diagnostics of sockets", .timeLimit(.minutes(1)))
+@Suite("Diagnostics of sockets", .timeLimit(.minutes(5)))
 struct SocketDiagnosticTests {
   @Test("name the place, the reason and the remedy", arguments: options + addresses + placeholders)
   func golden(_ golden: Golden) throws {

@@ -3,7 +3,7 @@
 import SupervisorDaemon
 import Testing
 
-@Suite("Diagnostics of syntax and structure", .timeLimit(.minutes(1)))
+@Suite("Diagnostics of syntax and structure", .timeLimit(.minutes(5)))
 struct SyntaxDiagnosticTests {
   @Test("name the place and mark it", arguments: cases)
   func golden(_ golden: Golden) throws {

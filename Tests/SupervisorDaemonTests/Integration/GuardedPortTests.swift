@@ -46,7 +46,7 @@ import Testing
     try world.start(try configuration())
     let message = try blocked()
     #expect(message.hasPrefix("\(address) is taken by pid \(stranger.pid) \""), "\(message)")
-    #expect(message.contains("misbehaving bind=\(address) rest\" (user ") && message.contains(", since "))
+    #expect(message.contains("misbehaving bind=\(address) rest\" (user ") && message.contains(", for "))
     #expect(try world.status().generation == 0)
     let outcome = try world.operate(.start)
     #expect(!outcome.ok && outcome.message.contains("pid \(stranger.pid)"))

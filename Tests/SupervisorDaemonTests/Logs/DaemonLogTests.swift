@@ -4,7 +4,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("The daemon's log", .timeLimit(.minutes(1)))
+@Suite("The daemon's log", .timeLimit(.minutes(5)))
 struct DaemonLogTests {
   /// A datagram socket at a path, as journald has one.
   private func journald(_ path: String) throws -> FileDescriptor {

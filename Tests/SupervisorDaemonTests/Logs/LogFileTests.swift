@@ -4,7 +4,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("The log file of a service", .timeLimit(.minutes(1)))
+@Suite("The log file of a service", .timeLimit(.minutes(5)))
 struct LogFileTests {
   private func log(_ stage: LogStage, maxSize: Int = 50 << 20, keep: Int = 3) -> ServiceLog {
     var file = LogFileDefinition(path: stage.path("app.log"))

@@ -4,7 +4,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("Output that nobody can hold up", .timeLimit(.minutes(1)))
+@Suite("Output that nobody can hold up", .timeLimit(.minutes(5)))
 struct NonBlockingOutputTests {
   /// Lines that arrived, and lines that notes say were dropped.
   private func account(_ text: String) -> (lines: Int, dropped: Int) {

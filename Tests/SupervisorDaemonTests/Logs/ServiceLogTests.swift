@@ -4,7 +4,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("The output of a service", .timeLimit(.minutes(1)))
+@Suite("The output of a service", .timeLimit(.minutes(5)))
 struct ServiceLogTests {
   @Test("stands between that of others with its name, aligned")
   func inherit() throws {

@@ -5,7 +5,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("A keeper", .timeLimit(.minutes(1)))
+@Suite("A keeper", .timeLimit(.minutes(5)))
 struct KeeperTests {
   @Test("tells that the program runs and how it ended, and then ends with 0")
   func life() throws {

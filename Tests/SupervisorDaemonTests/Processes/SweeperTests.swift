@@ -6,7 +6,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("A sweeper", .timeLimit(.minutes(1)))
+@Suite("A sweeper", .timeLimit(.minutes(5)))
 struct SweeperTests {
   @Test("meets parents before their children, however they hide")
   func order() throws {

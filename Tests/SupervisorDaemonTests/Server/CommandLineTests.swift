@@ -3,7 +3,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("The command line tool", .timeLimit(.minutes(1))) struct CommandLineTests {
+@Suite("The command line tool", .timeLimit(.minutes(5))) struct CommandLineTests {
   private let server: TestServer
   private let tool: String
 

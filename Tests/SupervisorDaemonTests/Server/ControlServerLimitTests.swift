@@ -5,7 +5,7 @@ import Testing
 
 private let emptyStatus = #"{"parameters":{"services":[]}}"#
 
-@Suite("A control server among bad clients", .timeLimit(.minutes(1))) struct ControlServerLimitTests {
+@Suite("A control server among bad clients", .timeLimit(.minutes(5))) struct ControlServerLimitTests {
   /// Times short enough for a test.
   private var impatient: ControlLimits {
     var limits = ControlLimits()

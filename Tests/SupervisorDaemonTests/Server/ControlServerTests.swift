@@ -5,7 +5,7 @@ import Testing
 
 private let emptyStatus = #"{"parameters":{"services":[]}}"#
 
-@Suite("A control server", .timeLimit(.minutes(1))) struct ControlServerTests {
+@Suite("A control server", .timeLimit(.minutes(5))) struct ControlServerTests {
   @Test("answers a call, and the next one on the same connection")
   func answers() throws {
     let server = try TestServer()

@@ -3,7 +3,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("The control socket", .timeLimit(.minutes(1))) struct ControlSocketTests {
+@Suite("The control socket", .timeLimit(.minutes(5))) struct ControlSocketTests {
   private func mode(_ path: String) -> mode_t? {
     var status = stat()
     return lstat(path, &status) == 0 ? status.st_mode : nil

@@ -7,7 +7,7 @@ import Testing
 ///
 /// Where it is not installed for python3, or for the interpreter
 /// that VARLINK_PYTHON names, the test is skipped.
-@Suite("A foreign Varlink client", .timeLimit(.minutes(1))) struct ForeignClientTests {
+@Suite("A foreign Varlink client", .timeLimit(.minutes(5))) struct ForeignClientTests {
   private static let interpreter: String? = {
     let python = getenv("VARLINK_PYTHON").map { String(cString: $0) } ?? "/usr/bin/python3"
     guard access(python, X_OK) == 0 else { return nil }

@@ -5,7 +5,7 @@ import Testing
 
 // Where a test needs a socket to be gone once it is closed, it runs in a process of its own: while another test
 // starts a process, that one has copies of all descriptors until it executes its program.
-@Suite("The integrity of a listener", .timeLimit(.minutes(1)))
+@Suite("The integrity of a listener", .timeLimit(.minutes(5)))
 struct ListenerIntegrityTests {
   private static let abstract = SocketAddress.unix(.stream, .abstract("sockets-integrity-\(getpid())"))
 

@@ -3,7 +3,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("Opening a socket", .timeLimit(.minutes(1)))
+@Suite("Opening a socket", .timeLimit(.minutes(5)))
 struct ListenerOpenerTests {
   static let internet: [SocketAddress] = [
     .tcp(loopback, port: 0),
@@ -79,7 +79,7 @@ struct ListenerOpenerTests {
   }
 }
 
-@Suite("Options of a socket", .timeLimit(.minutes(1)))
+@Suite("Options of a socket", .timeLimit(.minutes(5)))
 struct SocketOptionTests {
   static let v6 = ListenerOpenerTests.internet[1]
 

@@ -5,7 +5,7 @@ import Testing
 
 // Where a test needs a socket to be gone once it is closed, it runs in a process of its own: while another test
 // starts a process, that one has copies of all descriptors until it executes its program.
-@Suite("The sockets that the daemon owns", .timeLimit(.minutes(1)))
+@Suite("The sockets that the daemon owns", .timeLimit(.minutes(5)))
 struct OwnedSocketsTests {
   @Test("all of them are open, by name, and all gone after closing")
   func openAndClose() async {

@@ -3,7 +3,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("The variables of socket activation", .timeLimit(.minutes(1)))
+@Suite("The variables of socket activation", .timeLimit(.minutes(5)))
 struct ActivationRequestTests {
   private func parse(_ pid: String?, _ count: String?, _ names: String? = nil) -> ActivationRequest.Outcome {
     ActivationRequest.parse(
@@ -73,7 +73,7 @@ struct ActivationRequestTests {
   }
 }
 
-@Suite("Taking over inherited sockets", .timeLimit(.minutes(1)))
+@Suite("Taking over inherited sockets", .timeLimit(.minutes(5)))
 struct SocketActivationTests {
   @Test("listening sockets are taken, everything else is said, and the variables are gone")
   func take() async {

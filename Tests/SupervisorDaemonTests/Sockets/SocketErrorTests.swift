@@ -3,7 +3,7 @@ import Supervisor
 import SupervisorDaemon
 import Testing
 
-@Suite("Errors of opening a socket", .timeLimit(.minutes(1)))
+@Suite("Errors of opening a socket", .timeLimit(.minutes(5)))
 struct SocketErrorTests {
   @Test("an address that somebody has is said to be in use")
   func inUse() throws {

@@ -4,7 +4,7 @@ import Glibc
 import Supervisor
 import Testing
 
-@Suite("The answer to who holds a port", .timeLimit(.minutes(1)))
+@Suite("The answer to who holds a port", .timeLimit(.minutes(5)))
 struct HolderQueryTests {
   @Test("names the process that listens, with its command and user, and no client")
   func holder() throws {
@@ -78,7 +78,7 @@ struct ProcessDescriptionTests {
     let process = ProcessDescription(
       identity: ProcessIdentity(pid: 812, startTime: 1), command: "nginx -g daemon off;", user: "www-data",
       unit: "nginx.service", age: .seconds(12_000))
-    #expect("\(process)" == #"pid 812 "nginx -g daemon off;" (user www-data, nginx.service, since 3 h 20 m)"#)
+    #expect("\(process)" == #"pid 812 "nginx -g daemon off;" (user www-data, nginx.service, for 3 h 20 m)"#)
   }
 
   @Test("cuts a long command and leaves out an unknown unit")
@@ -87,7 +87,7 @@ struct ProcessDescriptionTests {
       identity: ProcessIdentity(pid: 1, startTime: 1), command: String(repeating: "x", count: 4000),
       user: "0",
       unit: "", age: .seconds(1))
-    #expect("\(process)" == "pid 1 \"\(String(repeating: "x", count: 159))…\" (user 0, since 1 s)")
+    #expect("\(process)" == "pid 1 \"\(String(repeating: "x", count: 159))…\" (user 0, for 1 s)")
   }
 
   @Test(

@@ -4,7 +4,7 @@ import Glibc
 import Supervisor
 import Testing
 
-@Suite("The walk for holders", .timeLimit(.minutes(1)))
+@Suite("The walk for holders", .timeLimit(.minutes(5)))
 struct HolderWalkTests {
   @Test("names every descriptor of every process that has the socket, and nothing else")
   func descriptors() throws {

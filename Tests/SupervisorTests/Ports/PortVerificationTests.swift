@@ -4,7 +4,7 @@ import Glibc
 import Supervisor
 import Testing
 
-@Suite("A trial bind", .timeLimit(.minutes(1)))
+@Suite("A trial bind", .timeLimit(.minutes(5)))
 struct TrialBindTests {
   @Test(
     "tells a taken address from a free one",
@@ -31,7 +31,7 @@ struct TrialBindTests {
   }
 }
 
-@Suite("The verification of a guarded port", .timeLimit(.minutes(1)))
+@Suite("The verification of a guarded port", .timeLimit(.minutes(5)))
 struct PortVerificationTests {
   private static let entry = ListenerEntry(address: loopback(80), inode: 5, uid: 0)
   private static let unread = SystemError("read", "the kernel's socket table", code: EPERM)

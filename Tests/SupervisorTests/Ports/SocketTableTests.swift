@@ -4,7 +4,7 @@ import Glibc
 import Supervisor
 import Testing
 
-@Suite("The socket table", .timeLimit(.minutes(1)))
+@Suite("The socket table", .timeLimit(.minutes(5)))
 struct SocketTableTests {
   private static let sources: [SocketTable.Source] = [.kernel, .procNet]
 
@@ -169,7 +169,7 @@ struct SocketTableTests {
   }
 }
 
-@Suite("Unix sockets in the socket table", .timeLimit(.minutes(1)))
+@Suite("Unix sockets in the socket table", .timeLimit(.minutes(5)))
 struct UnixSocketTableTests {
   @Test(
     "an abstract name is found, for the type that has it", arguments: [SocketTable.Source.kernel, .procNet])

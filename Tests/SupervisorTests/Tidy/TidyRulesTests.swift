@@ -2,7 +2,7 @@
 
 import Testing
 
-@Suite("The rules for the sources", .timeLimit(.minutes(1)))
+@Suite("The rules for the sources", .timeLimit(.minutes(5)))
 struct TidyRulesTests {
   private func file(_ path: String, _ text: String) -> SourceFile { SourceFile(path: path, text: text) }
 

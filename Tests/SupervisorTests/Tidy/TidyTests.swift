@@ -60,7 +60,7 @@ private let bannedInSources =
 private let bannedInTests =
   bannedEverywhere + [BannedWords(["@", "testable"], "what a test needs is package")]
 
-@Suite("The sources", .timeLimit(.minutes(1)))
+@Suite("The sources", .timeLimit(.minutes(5)))
 struct TidyTests {
   private let everything = SourceTree.sources + SourceTree.tests
 

@@ -73,6 +73,9 @@ package enum ReportText {
     // Without a signal it ended by itself, and there was nothing to wait for.
     guard !stopped.signals.isEmpty else { return stopped.outcome }
     let signals = stopped.signals.joined(separator: ", ")
+    if stopped.outcome == stopped.signals.last {
+      return "\(signals), which ended it after \(Text.duration(milliseconds: stopped.milliseconds))"
+    }
     return "\(signals), \(stopped.outcome) after \(Text.duration(milliseconds: stopped.milliseconds))"
   }
 
