@@ -143,6 +143,7 @@ extension Daemon {
 
   private func finishGeneration(_ service: Int, _ generation: Int) {
     runtimes[service].adopted = .no
+    runtimes[service].sweeper = nil
     deliver(.treeEmptied(generation: generation), to: service)
   }
 
