@@ -56,7 +56,7 @@ package struct EnvironmentEntry: Hashable, Sendable {
   }
 }
 
-/// How the sockets reach the service, DESIGN of the `pass` key.
+/// How the service is told of its sockets, which are its descriptors from 3 on: the `pass` key.
 package enum PassMode: String, Hashable, Sendable, CaseIterable {
   case systemd
   case none

@@ -16,13 +16,16 @@ package enum Program {
     usage: fdsupervisord [--config FILE] [--control SOCKET] [--check]
 
       --config FILE     the configuration; default: /etc/fdsupervisord.toml for root, else
-                        $XDG_CONFIG_HOME/fdsupervisord.toml; ./fdsupervisord.toml where that is absent
+                        $XDG_CONFIG_HOME/fdsupervisord.toml (~/.config where that is not set);
+                        ./fdsupervisord.toml where that is absent
       --control SOCKET  where fdsupervisorctl finds the daemon; default: [daemon] control, else
-                        /run/fdsupervisord/control.sock for root, else $XDG_RUNTIME_DIR/fdsupervisord/control.sock
+                        $FDSUPERVISORD_CONTROL, else /run/fdsupervisord/control.sock for root,
+                        $XDG_RUNTIME_DIR/fdsupervisord/control.sock for others
       --check           check the configuration and exit: 0, or 78 when it is wrong
       --version         say the version
       --help            this text
 
+    Exit status: 0 stopped as asked; 1 can't start; 64 usage; 78 the configuration is wrong.
     Signals: SIGTERM and SIGINT stop all services in order; a second one kills them.
     See fdsupervisord(8), fdsupervisord.toml(5), fdsupervisorctl(1).
 

@@ -26,8 +26,13 @@ extension BackoffDefinition {
   /// Whatever is configured: a launch that fails at once must let the loop go on before it is tried a third time.
   private static let shortest: Duration = .milliseconds(1)
 
-  /// A run of this length ends a row of failures: that of the longest delay, but never more than ten seconds.
-  package var stableRun: Duration { Swift.min(max, .seconds(10)) }
+  /// How long a service has to be ready so that n failures before count no more: five times the delay that the next
+  /// failure would cost, but never more than ten seconds.
+  ///
+  /// A service that runs much longer than it would wait gains nothing by waiting, and its users lose.
+  package func stableRun(afterFailures number: Int) -> Duration {
+    Swift.min(delay(afterFailure: number + 1, random: 0.5) * 5, .seconds(10))
+  }
 }
 
 /// The automatic launches of the last interval.

@@ -103,7 +103,7 @@ extension ServiceMachine {
 
   /// After a stable run a failure is the first one.
   private mutating func forgetFailures(before running: ServiceState.Running, at now: Instant) {
-    if now - running.since >= definition.backoff.stableRun { failures = 0 }
+    if now - running.since >= definition.backoff.stableRun(afterFailures: failures) { failures = 0 }
   }
 
   /// The main process is reaped; what it left behind is swept.

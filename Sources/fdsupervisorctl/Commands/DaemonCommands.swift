@@ -21,7 +21,7 @@ struct DoctorCommand: ParsableCommand {
 
 struct ShutdownCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "shutdown", abstract: "Stop every service in order, and end the daemon.")
+    commandName: "shutdown", abstract: "Tell the daemon to stop every service in order, and to end.")
   @OptionGroup var shared: SharedOptions
 
   func run() throws {

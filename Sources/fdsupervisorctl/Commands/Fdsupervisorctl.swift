@@ -9,7 +9,8 @@ struct Fdsupervisorctl: ParsableCommand {
     commandName: "fdsupervisorctl",
     abstract: "Talks to fdsupervisord, which keeps services and their listening sockets.",
     discussion: """
-      Exit status: 0 done; 1 refused or failed; 2 usage; 3 (status NAME…) not running; 4 no daemon.
+      Exit status: 0 done; 1 refused or failed; 2 usage; 3 (status NAME…) not running; 4 no daemon;
+      78 (check) the configuration is wrong.
       """,
     version: Product.version,
     subcommands: [

@@ -23,7 +23,8 @@ struct HoldersCommand: ParsableCommand {
     commandName: "holders",
     abstract: "Show who listens on an address, or on every port; works without a daemon too.")
   @OptionGroup var shared: SharedOptions
-  @Argument(help: "127.0.0.1:8000, [::]:80, 8000, udp:…, unix:/path, or a socket's name; else every port.")
+  @Argument(
+    help: "127.0.0.1:8000, [::]:80, 8000, udp:…, unix:/path, a socket's or service's name; else every port.")
   var address: String?
 
   func run() throws {
@@ -88,11 +89,11 @@ struct HoldersCommand: ParsableCommand {
 struct FreeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "free", abstract: "End the processes that hold an address.",
-    discussion: "On a terminal it shows them and asks first.")
+    discussion: "On a terminal it shows them and asks first; elsewhere it does not ask.")
   @OptionGroup var shared: SharedOptions
   @Flag(name: .shortAndLong, help: "Don't ask.")
   var yes = false
-  @Argument(help: "The address, or the name of a socket.")
+  @Argument(help: "The address, or the name of a socket or a service.")
   var address: String
 
   func run() throws {

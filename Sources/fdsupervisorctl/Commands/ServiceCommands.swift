@@ -107,7 +107,7 @@ struct SignalCommand: ParsableCommand {
 
 struct WaitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "wait", abstract: "Wait until services are running.")
+    commandName: "wait", abstract: "Wait until services are running; fail when one is stopped or failed.")
   @OptionGroup var shared: SharedOptions
   @OptionGroup var services: ServiceArguments
   @Option(help: "How long: 60s, 1m30s, 250ms; else for ever.")

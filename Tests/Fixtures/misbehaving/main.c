@@ -96,7 +96,6 @@ static void take_over(const char *path) {
   int number = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   socklen_t length = unix_address(&address, path);
   if (bind(number, (struct sockaddr *)&address, length) || listen(number, 1)) fail(path);
-  say_present("listening");
   int connection = accept(number, NULL, NULL);
   char byte;
   union {
@@ -108,6 +107,7 @@ static void take_over(const char *path) {
     .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.room};
   if (connection < 0 || recvmsg(connection, &message, 0) != 1) fail("recvmsg");
   close(connection);
+  say_present("took");
 }
 
 static void chatter(long bytes) {

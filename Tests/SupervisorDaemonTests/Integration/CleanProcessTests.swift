@@ -2,7 +2,7 @@ import Glibc
 import Supervisor
 import Testing
 
-@Suite("A main process", .timeLimit(.minutes(1))) struct CleanProcessTests {
+@Suite("A main process", .timeLimit(.minutes(5))) struct CleanProcessTests {
   private let world: World
 
   init() throws { world = try World() }

@@ -2,7 +2,7 @@ import Glibc
 import Supervisor
 import Testing
 
-@Suite("A relaunch", .timeLimit(.minutes(1))) struct RelaunchTests {
+@Suite("A relaunch", .timeLimit(.minutes(5))) struct RelaunchTests {
   private let world: World
   private let address = World.address()
 

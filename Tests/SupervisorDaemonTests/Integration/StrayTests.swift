@@ -23,7 +23,7 @@ struct StrayCase: Hashable, Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("A stray", .timeLimit(.minutes(1))) struct StrayTests {
+@Suite("A stray", .timeLimit(.minutes(5))) struct StrayTests {
   private let world: World
   private let address = World.address()
 

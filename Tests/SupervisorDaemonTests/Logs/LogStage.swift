@@ -85,6 +85,9 @@ final class LogStage {
       try run { isGone }
     } catch {
       _ = cl_pidfd_send_signal(pidfd.number, SIGKILL, 0)
+      // A zombie that nobody reaps blocks the exit tests that run beside this: they wait for any child.
+      var status: Int32 = 0
+      waitpid(pid, &status, 0)
       throw error
     }
     source.cancel()

@@ -21,6 +21,15 @@ struct BackoffTests {
     #expect(backoff.delay(afterFailure: 2, random: 1) == .milliseconds(110))
   }
 
+  @Test("is forgotten after a run of five times what it would be, and of ten seconds in any case")
+  func stableRun() {
+    let backoff = BackoffDefinition()
+    #expect(backoff.stableRun(afterFailures: 0) == .zero)
+    #expect(backoff.stableRun(afterFailures: 1) == .milliseconds(500))
+    #expect(backoff.stableRun(afterFailures: 2) == .seconds(1))
+    #expect(backoff.stableRun(afterFailures: 20) == .seconds(10))
+  }
+
   @Test("is never too small to let the loop go on")
   func shortest() {
     var backoff = BackoffDefinition()

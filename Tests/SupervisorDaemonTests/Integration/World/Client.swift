@@ -20,10 +20,10 @@ final class Client {
     if code != 0 { throw SystemError("connect to", address, code: code) }
   }
 
-  static func make(_ type: __socket_type) throws -> FileDescriptor {
+  static func make(_ type: __socket_type, family: Int32 = AF_INET) throws -> FileDescriptor {
     let flags = Int32(type.rawValue | SOCK_CLOEXEC.rawValue)
     let result = FileDescriptor(
-      owning: try retrying("create a socket") { Glibc.socket(AF_INET, flags, 0) })
+      owning: try retrying("create a socket") { Glibc.socket(family, flags, 0) })
     var limit = timeval(tv_sec: patience, tv_usec: 0)
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
       setsockopt(result.number, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -101,6 +101,8 @@ final class NotifyListener {
     let number = socket.number
     let code = try UnixStream.withAddress(of: path) { bind(number, $0, $1) == 0 ? 0 : errno }
     if code != 0 { throw SystemError("bind", path, code: code) }
+    // A daemon under another user may send to it.
+    chmod(path, 0o777)
   }
 
   /// Takes what has come, and says whether this line was among it, ever.

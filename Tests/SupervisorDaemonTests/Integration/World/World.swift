@@ -1,6 +1,7 @@
 // One daemon of its own for one test: folder, configuration, control socket, and an end that leaves nothing behind.
 
 import CLinux
+import FoundationEssentials
 import Glibc
 import Supervisor
 import Testing
@@ -73,6 +74,44 @@ final class World {
   /// The same for a service that does not register.
   func plainCommand(_ words: String...) throws -> String {
     "[" + ([try ChildProcess.built("misbehaving")] + words).map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+  }
+
+  /// Whether other users can execute what was built: every folder above it lets them through.
+  static var isOpenToOthers: Bool {
+    var folder: String
+    do { folder = try ChildProcess.built("misbehaving") } catch { return false }
+    while let slash = folder.lastIndex(of: "/"), slash > folder.startIndex {
+      folder = String(folder[..<slash])
+      var status = Glibc.stat()
+      if stat(folder, &status) == -1 || status.st_mode & S_IXOTH == 0 { return false }
+    }
+    return true
+  }
+
+  /// Lets whoever waits in the fixture's `await=` go on.
+  func open(fifo name: String) throws {
+    try eventually("somebody waits at \(name)") {
+      let number = Glibc.open(path(name), O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+      if number >= 0 { close(number) }
+      return number >= 0 ? true : nil
+    }
+  }
+
+  func makeFifo(_ name: String) -> String {
+    mkfifo(path(name), 0o666)
+    chmod(path(name), 0o666)
+    return path(name)
+  }
+
+  /// Takes a daemon that the test spawned for the one of this world.
+  func adopt(_ spawned: Spawned) { daemon = spawned }
+
+  /// How many descriptors the daemon has open.
+  var descriptors: Int {
+    get throws {
+      let pid = try #require(daemon?.pid)
+      return try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+    }
   }
 
   /// A file in a folder where everybody may write.
