@@ -113,7 +113,7 @@ extension Daemon {
     deliver(.scanned(generation: generation(of: service), strays), to: service)
   }
 
-  private func sweeper(of service: Int) -> Sweeper {
+  func sweeper(of service: Int) -> Sweeper {
     if let sweeper = runtimes[service].sweeper { return sweeper }
     let generation = generation(of: service)
     let sweeper = Sweeper(loop: loop) { [weak self] pid in

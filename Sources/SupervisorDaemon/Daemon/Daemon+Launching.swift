@@ -145,6 +145,7 @@ extension Daemon {
     runtimes[service].adopted = .no
     // The last words of a generation are its own: a line that it did not finish ends here.
     runtimes[service].log.drainNow()
+    runtimes[service].sweeper = nil
     deliver(.treeEmptied(generation: generation), to: service)
   }
 

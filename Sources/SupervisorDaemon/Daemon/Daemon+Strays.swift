@@ -4,7 +4,13 @@ import Supervisor
 
 extension Daemon {
   func strays(of service: Int) -> [Stray] {
-    let found = descendants(of: service)
+    var found: [Descendant] = []
+    if let roots = roots(of: service) {
+      Descendants.visit(roots) {
+        found.append($0)
+        if found.count == Sweeper.crowd { sweeper(of: service).hasten() }
+      }
+    }
     return found.isEmpty ? [] : describe(found, of: service)
   }
 

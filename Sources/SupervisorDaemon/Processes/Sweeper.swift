@@ -21,6 +21,9 @@ package final class Sweeper {
   /// A tree that grows for so long while it is being stopped is killed as far as it is known.
   private static let freezeBudget: Duration = .seconds(1)
 
+  /// So many strays may be breeders: before more than that are looked at, `hasten()`.
+  package static let crowd = 64
+
   /// Thousands of breeders that can run leave an ordinary process no time to stop them.
   private enum Pace { case ordinary, hastened }
 
@@ -99,7 +102,8 @@ package final class Sweeper {
     return Round(found: found, refusals: refusals)
   }
 
-  private func hasten() {
+  /// Goes before all ordinary processes, if it may, until everybody is killed or this sweeper is dropped.
+  package func hasten() {
     if pace == .ordinary, cl_hasten() == 0 { pace = .hastened }
   }
 
