@@ -137,12 +137,12 @@ static void be_hostile(void) {
     if (open("/dev/null", O_RDWR) < 0) fail("open");
 }
 
-/* Kills the process whose pidfd is descriptor 3 when standard input ends, because the test is gone, or when its life
- * is over. */
+/* Kills the process whose pidfd is descriptor 3 when standard input ends, because the test is gone, or when LEASH is
+ * over. */
 static void leash(void) {
   struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
   alarm(0);
-  while (poll(&input, 1, (LIFE + 5) * 1000) < 0 && errno == EINTR) {}
+  while (poll(&input, 1, LEASH * 1000) < 0 && errno == EINTR) {}
   syscall(SYS_pidfd_send_signal, FIRST, SIGKILL, NULL, 0);
   exit(0);
 }

@@ -7,6 +7,9 @@
 /* No process of the fixture lives longer than this, in seconds, whatever becomes of the test. */
 #define LIFE 50
 
+/* Nor does a daemon that a test started, in seconds, however busy the machine is. */
+#define LEASH 240
+
 /* Appends "ROLE PID STARTTIME" to the register; the pid is that of the mounted /proc. From then on
  * the process has LIFE seconds (a child does not inherit an alarm). */
 void say_present(const char *role);

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 bool is_first_generation = true;
@@ -160,9 +161,19 @@ void write_down_what_was_given(const char *path) {
 }
 
 static volatile sig_atomic_t asked_to_end;
-static void on_term(int number) { asked_to_end = number; }
+static void on_alarm(int number) { (void)number; }
 
-/* Whoever was accepted is answered, also when SIGTERM comes: it is let in only while nothing is at hand. */
+/* Somebody else may have taken the connection between ppoll and accept, which then waits: SIGALRM ends that wait, again
+ * and again, because the first one may come just before it. */
+static void on_term(int number) {
+  struct sigaction action = {.sa_handler = on_alarm};
+  struct itimerval often = {.it_interval = {.tv_usec = 20000}, .it_value = {.tv_usec = 20000}};
+  asked_to_end = number;
+  sigaction(SIGALRM, &action, NULL);
+  setitimer(ITIMER_REAL, &often, NULL);
+}
+
+/* Whoever was accepted is answered, also when SIGTERM comes: it is let in only while nobody is. */
 void serve(int first, int count) {
   sigset_t term, before;
   struct pollfd sockets[16];
@@ -192,7 +203,9 @@ void serve(int first, int count) {
           sendto(sockets[index].fd, answer, (size_t)length, 0, (struct sockaddr *)&sender, room);
         continue;
       }
+      sigprocmask(SIG_SETMASK, &before, NULL);
       int connection = accept4(sockets[index].fd, NULL, NULL, SOCK_CLOEXEC);
+      sigprocmask(SIG_BLOCK, &term, NULL);
       if (connection < 0) continue;
       if (write(connection, answer, (size_t)length) < 0) fail("write");
       close(connection);

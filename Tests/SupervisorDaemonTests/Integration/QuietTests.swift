@@ -74,7 +74,7 @@ import Testing
     let begin = try eventually("it is warm") {
       try world.status().generation > launches / 4 ? footprint() : nil
     }
-    let end = try eventually("\(launches) launches", within: .seconds(50)) {
+    let end = try eventually("\(launches) launches", within: .seconds(180)) {
       try world.status().generation >= launches ? footprint() : nil
     }
     #expect(end.memory - begin.memory < 2048, "\(begin) \(end)")
