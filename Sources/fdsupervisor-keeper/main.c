@@ -205,6 +205,7 @@ static void hasten(void) {
  * Ends in leave(), from reap(). */
 static void sweep(int *main_pid, unsigned stray_timeout_ms) {
   long end = milliseconds() + stray_timeout_ms, left;
+  reap(main_pid); /* a death may have been told together with what brought us here */
   tree_terminate(0);
   while ((left = end - milliseconds()) > 0) {
     wait_for_event(0, left);
