@@ -156,7 +156,8 @@ import Testing
     _ = try Client.ask(address)
     try world.restart()
     try eventually("the stranger is named") {
-      world.log.contains("pid \(stranger.pid) \"") && world.log.contains("was not given it by us") ? true : nil
+      world.log.contains("pid \(stranger.pid) \"") && world.log.contains("was not given it by us")
+        ? true : nil
     }
     #expect(stranger.isRunning)
     try stranger.send(SIGKILL)
