@@ -25,7 +25,7 @@ run: release ## the demonstration: a leaked port, without and with fdsupervisord
 test: setup ## every test
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
-	FDSUPERVISOR_SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test --skip-build --filter 'Any history of services'
+	FDSUPERVISOR_SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test --skip-build --filter SimulationTests
 
 bench: release ## benchmarks beside the peers that are installed
 	@bench/bench.py --binaries $(RELEASE)
