@@ -16,6 +16,11 @@ extension Daemon {
     do {
       try leaveHeadroom()
       let listeners = runtime.definition.sockets.flatMap { sockets.listeners(of: $0) }
+      if let lost = listeners.first(where: { !$0.isOpen }) {
+        throw StartupError(
+          description: "socket \"\(lost.socket)\" (\(lost.address)) is lost; it is opened anew when it can be"
+        )
+      }
       var request = try LaunchPreparation.request(
         for: runtime.definition, generation: generation, context: launchContext(runtime.definition, listeners)
       )

@@ -11,7 +11,10 @@ extension Daemon {
     var result = Verification(.clear, repaired: repaired)
     if let finding = holdingOrphans(listeners) { result.verdict = .occupied(finding) }
     let entries = ownedEntries(listeners)
-    result.queued = entries.map { $0.queued }.reduce(nil) { ($0 ?? 0) + $1 }
+    // Each of ours once: overlapping addresses show one listener twice, and a neighbour's queue is not ours.
+    result.queued = listeners.compactMap { listener in
+      entries.first { $0.inode == listener.inode }?.queued
+    }.reduce(nil) { ($0 ?? 0) + $1 }
     result.addresses =
       listeners.map { owned($0, of: service, in: entries) } + guarded(definition.ports, &result.verdict)
     return result
