@@ -15,12 +15,25 @@ package final class InheritedSocket {
     /// From LISTEN_FDNAMES.
     package var name: String?
     package var address: SocketAddress
+    /// Who had it: decides whom it belongs to from here on.
+    package var provenance = Provenance.manager
+    /// The inode in sockfs: two descriptors of one socket have one.
+    package var inode: UInt64 = 0
 
     package init(number: Int32, name: String?, address: SocketAddress) {
       self.number = number
       self.name = name
       self.address = address
     }
+  }
+
+  package enum Provenance: String, Hashable, Sendable {
+    /// Whoever started the daemon opened it (a `.socket` unit): it is his, path and all.
+    case manager
+    /// A daemon before this one opened it and left it in the service manager's descriptor store.
+    case store
+    /// A daemon before this one opened it, and a surviving keeper held it.
+    case keeper
   }
 
   private init(owning descriptor: consuming FileDescriptor, _ identity: Identity) {
@@ -38,7 +51,9 @@ package final class InheritedSocket {
   /// Looks at a descriptor and takes it over if it is a socket.
   ///
   /// Anything else stays as it is: who knows whose it is.
-  static func examine(_ number: CInt, name: String?) -> Examination {
+  static func examine(
+    _ number: CInt, name: String?, provenance: Provenance = .manager
+  ) -> Examination {
     let label = "inherited descriptor \(number)" + (name.map { " \"\(ProcessTable.printable($0))\"" } ?? "")
     var status = stat()
     guard fstat(number, &status) == 0 else { return .notOpen }
@@ -51,8 +66,10 @@ package final class InheritedSocket {
     if address.accepts, KernelAddress.hasPeer(number) {
       return .unusable("\(label) is a connection, not a listening socket (Accept=no is needed); closed")
     }
-    return .socket(
-      InheritedSocket(owning: descriptor, Identity(number: number, name: name, address: address)))
+    var identity = Identity(number: number, name: name, address: address)
+    identity.provenance = provenance
+    identity.inode = UInt64(status.st_ino)
+    return .socket(InheritedSocket(owning: descriptor, identity))
   }
 
   /// Gives the descriptor away, once.

@@ -31,7 +31,7 @@ package final class Listener {
   private(set) var isClosed = false
 
   package enum Origin: String, Sendable {
-    /// By the daemon.
+    /// By the daemon, or by one before it that left it to us.
     case opened
     /// By whoever started the daemon, sd_listen_fds(3): that process usually holds it, too, and owns its
     /// path.
@@ -55,9 +55,12 @@ package final class Listener {
   }
 
   /// Takes over a bound socket: makes it listen, and gives it the options that can still be given.
-  init(adopting inherited: consuming FileDescriptor, opening: SocketOpening) throws(SocketError) {
+  init(
+    adopting inherited: consuming FileDescriptor, from provenance: InheritedSocket.Provenance,
+    opening: SocketOpening
+  ) throws(SocketError) {
     self.opening = opening
-    origin = .inherited
+    origin = provenance == .manager ? .inherited : .opened
     inode = Self.inode(of: inherited)
     if let path = opening.address.path {
       do throws(SystemError) {

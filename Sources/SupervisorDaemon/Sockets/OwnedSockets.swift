@@ -20,14 +20,14 @@ package final class OwnedSockets {
     self.definitions = definitions
     let takeover = SocketTakeover.match(activation.inherited.map(\.identity), definitions)
     // First: a new listener may want the address of one that nobody claims.
-    for rejection in takeover.rejected { activation.inherited[rejection.index].close() }
+    for index in takeover.rejected.map(\.index) + takeover.duplicates { activation.inherited[index].close() }
     var opened: [String: [Listener]] = [:]
     var errors: [SocketError] = []
     for definition in definitions {
       for (position, address) in definition.addresses.enumerated() {
         let claim = takeover.claims[SocketTakeover.Slot(socket: definition.name, position: position)]
         do throws(SocketError) {
-          let inherited = claim.flatMap { activation.inherited[$0].take() }
+          let inherited = claim.map { activation.inherited[$0] }
           opened[definition.name, default: []].append(try Self.listener(inherited, address, definition))
         } catch {
           errors.append(error)
@@ -94,10 +94,12 @@ package final class OwnedSockets {
   }
 
   private static func listener(
-    _ inherited: consuming FileDescriptor?, _ address: SocketAddress, _ definition: SocketDefinition
+    _ inherited: InheritedSocket?, _ address: SocketAddress, _ definition: SocketDefinition
   ) throws(SocketError) -> Listener {
-    guard let inherited else { return try ListenerOpener.open(address, of: definition) }
+    guard let inherited, let descriptor = inherited.take() else {
+      return try ListenerOpener.open(address, of: definition)
+    }
     let opening = SocketOpening(socket: definition.name, address: address, options: definition.options)
-    return try Listener(adopting: inherited, opening: opening)
+    return try Listener(adopting: descriptor, from: inherited.identity.provenance, opening: opening)
   }
 }

@@ -14,6 +14,11 @@ package struct SocketActivation {
   /// Nothing came.
   package static var none: SocketActivation { SocketActivation(inherited: [], remarks: []) }
 
+  /// With what came by another way.
+  package func adding(_ others: [InheritedSocket]) -> SocketActivation {
+    SocketActivation(inherited: inherited + others, remarks: remarks)
+  }
+
   /// Takes the sockets that are meant for this process, removes the variables from the environment (they are
   /// no service's business, nor are those that were meant for somebody else), and marks every inherited
   /// descriptor from 3 on as close-on-exec.

@@ -9,6 +9,9 @@ package struct SocketTakeover: Hashable, Sendable {
   /// The others, and why; in their order.
   package private(set) var rejected: [Rejection] = []
 
+  /// Second descriptors of a socket that came before: to be closed, and not worth a word.
+  package private(set) var duplicates: [Int] = []
+
   /// One address of one socket of the configuration.
   package struct Slot: Hashable, Sendable {
     /// The name of the socket.
@@ -36,12 +39,14 @@ package struct SocketTakeover: Hashable, Sendable {
     _ inherited: [InheritedSocket.Identity], _ definitions: [SocketDefinition]
   ) -> SocketTakeover {
     var result = SocketTakeover()
-    for (index, one) in inherited.enumerated() where one.name != nil {
+    result.duplicates = duplicates(among: inherited)
+    let inherited = inherited.enumerated().filter { !result.duplicates.contains($0.offset) }
+    for (index, one) in inherited where one.name != nil {
       let slots = result.slots(of: one.address, in: definitions.filter { $0.name == one.name })
       if let free = slots.first(where: { result.claims[$0] == nil }) { result.claims[free] = index }
     }
     let named = Set(result.claims.values)
-    for (index, one) in inherited.enumerated() where !named.contains(index) {
+    for (index, one) in inherited where !named.contains(index) {
       let slots = result.slots(of: one.address, in: definitions)
       if let free = slots.first(where: { result.claims[$0] == nil }) {
         result.claims[free] = index
@@ -51,6 +56,21 @@ package struct SocketTakeover: Hashable, Sendable {
       }
     }
     return result
+  }
+
+  /// A socket can come from the manager, from its store and from a keeper at once.
+  ///
+  /// The first in that order counts: whose it is must not depend on who survived.
+  private static func duplicates(among inherited: [InheritedSocket.Identity]) -> [Int] {
+    let order: [InheritedSocket.Provenance] = [.manager, .store, .keeper]
+    var seen: Set<UInt64> = []
+    var result: [Int] = []
+    for provenance in order {
+      for (index, one) in inherited.enumerated() where one.provenance == provenance && one.inode != 0 {
+        if !seen.insert(one.inode).inserted { result.append(index) }
+      }
+    }
+    return result.sorted()
   }
 
   private func slots(of address: SocketAddress, in definitions: [SocketDefinition]) -> [Slot] {

@@ -49,6 +49,17 @@ struct SocketTakeoverTests {
     #expect(result.rejected.map(\.index) == [1])
   }
 
+  @Test("of one socket that comes by several ways the manager's counts, and the others go without a word")
+  func sameSocketTwice() {
+    var sockets = inherited(("web", a), ("web", a), ("web", a))
+    for index in sockets.indices { sockets[index].inode = 7 }
+    sockets[0].provenance = .keeper
+    sockets[2].provenance = .store
+    let result = SocketTakeover.match(sockets, [definition(a)])
+    #expect(result.claims == [slot("web"): 1])
+    #expect(result.duplicates == [0, 2] && result.rejected.isEmpty)
+  }
+
   @Test("a name does not make up for a wrong address")
   func wrongAddress() {
     let result = SocketTakeover.match(inherited(("web", b)), [definition(a)])
