@@ -114,6 +114,7 @@ void launch_child(void *argument) {
   check(launch, KEEPER_STEP_DESCRIPTORS, KERNEL(close_range, plan->first_unused, ~0u, 0));
   /* Only the child knows its pid: sd_listen_fds(3) wants it in LISTEN_PID. */
   if (plan->listen_pid) decimal(launch->base + plan->listen_pid, KERNEL(getpid, 0));
+  if (plan->master_pid) decimal(launch->base + plan->master_pid, KERNEL(getppid, 0));
   set_signals(launch);
   execute(launch);
 }

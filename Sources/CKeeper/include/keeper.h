@@ -33,6 +33,7 @@ struct keeper_plan {
   uint32_t programs;         /* list: the paths to try, in this order */
   uint32_t directory;        /* string, or absent */
   uint32_t listen_pid;       /* where the digits of LISTEN_PID go (12 bytes are free there), or absent */
+  uint32_t master_pid;       /* where the digits of EINHORN_MASTER_PID, the keeper's pid, go, likewise */
   uint32_t first_unused;     /* the first descriptor that the main process must not get */
   uint32_t umask;
   int32_t nice;              /* -20 … 19 */

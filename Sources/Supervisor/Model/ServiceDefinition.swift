@@ -56,12 +56,6 @@ package struct EnvironmentEntry: Hashable, Sendable {
   }
 }
 
-/// How the service is told of its sockets, which are its descriptors from 3 on: the `pass` key.
-package enum PassMode: String, Hashable, Sendable, CaseIterable {
-  case systemd
-  case none
-}
-
 /// Under whom the main process runs; names or numbers, resolved at each launch.
 package struct CredentialsDefinition: Hashable, Sendable {
   package var user: String?

@@ -23,10 +23,26 @@ struct ReferenceChecks {
       for name in service.after + service.requires where !services.contains(name.value) {
         undefined("service", name.value, at: name.span, among: services.sorted())
       }
+      checkNumberOfSockets(of: service)
       for word in service.command { checkPlaceholders(in: word.value, word.span, of: service) }
       for entry in service.environment { checkPlaceholders(in: entry.value.value, entry.span, of: service) }
     }
     warnOfUnusedSockets()
+  }
+
+  /// Some conventions know one socket only; and one that is none of our defaults is written for a reason.
+  private func checkNumberOfSockets(of service: ServiceDraft) {
+    let mode = service.definition.pass
+    guard let span = service.passSpan, mode != .none, mode != .systemd else { return }
+    let count = service.sockets.reduce(0) { $0 + (sockets[$1.value]?.addresses.count ?? 1) }
+    if count == 0 {
+      diagnostics.error(
+        "pass = \"\(mode.name)\" hands over sockets, and \(service.place) has none; add 'sockets'", at: span)
+    } else if let limit = mode.socketLimit, count > limit {
+      diagnostics.error(
+        "pass = \"\(mode.name)\" hands over one address, and the sockets of \(service.place) have \(count)",
+        at: span)
+    }
   }
 
   private func undefined(_ kind: String, _ name: String, at span: SourceSpan, among known: [String]) {

@@ -16,6 +16,9 @@ struct ServiceDraft: Sendable {
   /// Of `environment`, then also those of the file.
   var environment: [Located<EnvironmentEntry>] = []
   var readinessSpan: SourceSpan?
+  var passSpan: SourceSpan?
+  /// nil: what the program that `pass` names takes for a wish to end with grace.
+  var stopSignal: Int32?
 
   init(name: Located<String>) {
     self.name = name
@@ -32,6 +35,7 @@ struct ServiceDraft: Sendable {
     result.requires = requires.map(\.value)
     result.ports = ports.map(\.value)
     result.environment = mergedEnvironment
+    if let signal = stopSignal ?? result.pass.stopSignal { result.stopSignal = signal }
     return result
   }
 

@@ -9,7 +9,10 @@ enum ServiceKeys {
   private static let whatRuns: [Key<ServiceDraft>] = [
     Key("command", \.command, .command),
     Key("sockets", \.sockets, .uniqueNames),
-    Key("pass", \.definition.pass, .choice(of: PassMode.self, later: laterPassModes)),
+    Key("pass") { entry, draft, diagnostics in
+      draft.passSpan = entry.node.span
+      if let mode = Decoding.passMode.decode(entry.node, diagnostics) { draft.definition.pass = mode }
+    },
     Key("ports", \.ports, Decoding.address.located.array),
     Key("environment", \.environment, .environment),
     Key("environment_file", \.environmentFile, Decoding.path.located),
@@ -51,7 +54,7 @@ enum ServiceKeys {
   ]
 
   private static let howItStops: [Key<ServiceDraft>] = [
-    Key("stop_signal", \.definition.stopSignal, .signal),
+    Key("stop_signal", \.stopSignal, .signal),
     Key("stop_timeout", \.definition.stopTimeout, .duration),
     Key("stray_timeout", \.definition.strayTimeout, .duration),
     Key("reload_signal", \.definition.reloadSignal, .signal),
@@ -64,12 +67,6 @@ enum ServiceKeys {
     .later("stray_allow") { if case .array(let names) = $0 { names.isEmpty } else { false } },
     .later("watch") { if case .array(let globs) = $0 { globs.isEmpty } else { false } },
     .later("idle_stop"), .later("health"), .later("watchdog"),
-  ]
-
-  private static let laterPassModes = [
-    "stdin", "server-starter", "einhorn", "intercept", "flask", "gunicorn", "uvicorn", "nginx", "haproxy",
-    "node",
-    "php-fpm",
   ]
 
   private static let backoff = KeyTable<BackoffDefinition>([
@@ -98,6 +95,10 @@ enum ServiceKeys {
     }
     return draft
   }
+}
+
+extension Decoding where Value == PassMode {
+  fileprivate static let passMode = choice(PassMode.all.map { ($0.name, $0) }, later: ["intercept", "auto"])
 }
 
 extension Decoding where Value == BackoffDefinition {

@@ -30,7 +30,7 @@ extension Daemon {
       let output = try runtime.log.descriptorForLaunch()
       let keeper = try Keeper(
         program: keeperProgram, request: request,
-        descriptors: [devNull.number, output.number, output.number] + listeners.map(\.number))
+        descriptors: descriptors(for: runtime.definition.pass, output.number, listeners))
       runtime.keeper = keeper
       keepers[keeper.pid] = service
       runtime.keeperConnection = try loop.watch(keeper.connection, priority: .processes) {
@@ -43,6 +43,14 @@ extension Daemon {
       deliver(
         .launchFailed(generation: generation, LaunchFailure(message: launchMessage(error), keeper: keeper)),
         to: service)
+    }
+  }
+
+  /// What the main process gets, from descriptor 0 on.
+  private func descriptors(for mode: PassMode, _ output: CInt, _ listeners: [Listener]) -> [CInt] {
+    switch mode.descriptors {
+    case .fromThree: [devNull.number, output, output] + listeners.map(\.number)
+    case .standardStreams: listeners.flatMap { [$0.number, $0.number] } + [output]
     }
   }
 

@@ -19,7 +19,7 @@ struct LaunchPlan {
     plan.stray_timeout_ms = UInt32(clamping: request.strayTimeout.wholeNanoseconds / 1_000_000)
     plan.ambient_capabilities = request.ambientCapabilities
     plan.arguments = append(list: request.arguments)
-    plan.environment = append(environment: request.environment, &plan, request.listenPID)
+    plan.environment = append(environment: request, &plan)
     plan.programs = append(list: request.programs)
     if let directory = request.directory { plan.directory = append(string: directory) }
     if request.noNewPrivileges { plan.flags |= UInt32(KEEPER_NO_NEW_PRIVS.rawValue) }
@@ -100,16 +100,16 @@ struct LaunchPlan {
     return list
   }
 
-  private mutating func append(
-    environment: [String], _ plan: inout keeper_plan, _ listenPID: LaunchRequest.ListenPID
-  ) -> UInt32 {
-    var offsets = environment.map { append(string: $0) }
-    if listenPID == .wanted {
-      // Only the child knows its pid: it writes the digits over these zeros.
-      let offset = append(string: "LISTEN_PID=00000000000")
-      plan.listen_pid = offset + 11
+  private mutating func append(environment request: LaunchRequest, _ plan: inout keeper_plan) -> UInt32 {
+    var offsets = request.environment.map { append(string: $0) }
+    // Only the child knows these pids: it writes the digits over the zeros.
+    func reserve(_ name: String) -> UInt32 {
+      let offset = append(string: name + "=00000000000")
       offsets.append(offset)
+      return offset + UInt32(name.utf8.count) + 1
     }
+    if request.listenPID == .wanted { plan.listen_pid = reserve("LISTEN_PID") }
+    if request.masterPID == .wanted { plan.master_pid = reserve("EINHORN_MASTER_PID") }
     return append(offsets: offsets)
   }
 }

@@ -37,7 +37,9 @@ package enum LaunchPreparation {
   private static let ownVariables: Set<String> = [
     "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "NOTIFY_SOCKET", "WATCHDOG_PID",
     "WATCHDOG_USEC",
-    "FDSTORE", "MAINPID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "INVOCATION_ID", "MANAGERPID",
+    "EINHORN_MASTER_PID", "EINHORN_SOCK_PATH", "EINHORN_SOCK_FD", "EINHORN_FD_COUNT", "SERVER_STARTER_PORT",
+    "SERVER_STARTER_GENERATION", "FDSTORE", "MAINPID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "INVOCATION_ID",
+    "MANAGERPID",
     "MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE",
   ]
 
@@ -45,8 +47,9 @@ package enum LaunchPreparation {
     for definition: ServiceDefinition, generation: Int, context: LaunchContext
   ) throws(AccountError) -> LaunchRequest {
     let user = try AccountLookup.resolve(definition.credentials)
-    let variables = environment(for: definition, user: user, context: context)
-    let arguments = definition.command.map { expand($0, context) }
+    let passing = SocketPassing(mode: definition.pass, sockets: context.sockets, generation: generation)
+    let variables = environment(for: definition, user: user, passing, context)
+    let arguments = definition.command.map { expand($0, passing, context) } + passing.arguments
     let path = variables.last { $0.name == "PATH" }?.value ?? defaultPath
     var request = LaunchRequest(
       service: definition.name, generation: generation, arguments: arguments,
@@ -61,12 +64,13 @@ package enum LaunchPreparation {
     request.ambientCapabilities = definition.ambientCapabilities.reduce(0) { $0 | CapabilityName.bit($1) }
     request.limits = definition.limits
     request.strayTimeout = definition.strayTimeout
-    request.listenPID = definition.pass == .systemd && !context.sockets.isEmpty ? .wanted : .absent
+    request.listenPID = passing.listenPID
+    request.masterPID = passing.masterPID
     return request
   }
 
   private static func environment(
-    for definition: ServiceDefinition, user: ResolvedUser?, context: LaunchContext
+    for definition: ServiceDefinition, user: ResolvedUser?, _ passing: SocketPassing, _ context: LaunchContext
   ) -> [EnvironmentEntry] {
     var result: [EnvironmentEntry] = []
     var index: [String: Int] = [:]
@@ -91,22 +95,17 @@ package enum LaunchPreparation {
     }
     if index["PATH"] == nil { set("PATH", defaultPath) }
     if let socket = context.notifySocket { set("NOTIFY_SOCKET", socket) }
-    if definition.pass == .systemd, !context.sockets.isEmpty {
-      set("LISTEN_FDS", String(context.sockets.count))
-      set("LISTEN_FDNAMES", context.sockets.map(\.name).joined(separator: ":"))
-    }
-    for entry in definition.environment { set(entry.name, expand(entry.value, context)) }
+    for entry in passing.environment { set(entry.name, entry.value) }
+    for entry in definition.environment { set(entry.name, expand(entry.value, passing, context)) }
     return result
   }
 
   /// Replaces {fd:NAME}, {port:NAME} and {address:NAME}; anything else in braces is left alone.
-  package static func expand(_ text: String, _ context: LaunchContext) -> String {
+  private static func expand(_ text: String, _ passing: SocketPassing, _ context: LaunchContext) -> String {
     Placeholder.expand(text) { placeholder in
       let address = context.allSockets.first { $0.name == placeholder.name }?.addresses.first
       switch placeholder.kind {
-      case .fd:
-        let index = context.sockets.firstIndex { $0.name == placeholder.name }
-        return index.map { String($0 + firstPassedDescriptor) }
+      case .fd: return passing.descriptor(of: placeholder.name).map { String($0) }
       case .port: return address?.port.map { String($0) }
       case .address: return address?.spelledForPrograms
       }

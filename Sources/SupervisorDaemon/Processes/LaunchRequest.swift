@@ -25,7 +25,11 @@ package struct LaunchRequest: Hashable, Sendable {
   /// Whether LISTEN_PID is to be filled in: its entry in `environment` is "LISTEN_PID=".
   package var listenPID = ListenPID.absent
 
+  /// Whether EINHORN_MASTER_PID is to be filled in with the pid of the main process's parent.
+  package var masterPID = MasterPID.absent
+
   package enum ListenPID: Hashable, Sendable { case absent, wanted }
+  package enum MasterPID: Hashable, Sendable { case absent, wanted }
 
   package init(
     service: String, generation: Int, arguments: [String], environment: [String], programs: [String]

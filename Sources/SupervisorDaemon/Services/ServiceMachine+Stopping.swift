@@ -73,7 +73,7 @@ extension ServiceMachine {
     case .running(let running):
       forgetFailures(before: running, at: now)
       let pid = running.pid
-      let level = reason.isSuccess ? LogLevel.notice : .warning
+      let level = reason.isSuccess || isWish(reason) ? LogLevel.notice : .warning
       return [.log(level, "pid \(pid) ended after \((now - running.since).text): \(reason)")]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .stopping(let stopping):
@@ -132,7 +132,17 @@ extension ServiceMachine {
     }
   }
 
+  /// Whether the program ended in order to be started again.
+  private func isWish(_ reason: ExitReason) -> Bool {
+    guard case .exited(let status) = reason, definition.restart != .never else { return false }
+    return status == definition.pass.relaunchStatus
+  }
+
   private mutating func aimAfterExit(_ reason: ExitReason, at now: Instant) -> ServiceState.Aim {
+    // No failure, so no backoff; but one that wishes for nothing else meets the start limit.
+    if isWish(reason), !history.isExhausted(at: now, limit: definition.startLimit) {
+      return .relaunch(notBefore: now, message: nil)
+    }
     let message = "its main process ended: \(reason)"
     switch definition.restart {
     case .never: return .rest(reason.isSuccess ? .stopped : .failed(message))

@@ -156,9 +156,9 @@ struct ServiceDiagnosticTests {
       service: "strays = \"release\"",
       "10: error: \"release\" is not supported yet; use \"kill\"\nstrays = \"release\"\n         ^~~~~~~~~"),
     Golden(
-      service: "pass = \"php-fpm\"",
-      "8: error: \"php-fpm\" is not supported yet; use \"systemd\" or \"none\"\npass = \"php-fpm\"\n       ^~~~~~~~~"
-    ),
+      service: "pass = \"stdin\"",
+      "8: error: pass = \"stdin\" hands over sockets, and [service.app] has none; add 'sockets'\n"
+        + "pass = \"stdin\"\n       ^~~~~~~"),
     Golden(
       service: "pass = \"ngnix\"",
       "8: error: unknown value 'ngnix'; did you mean 'nginx'?\npass = \"ngnix\"\n       ^~~~~~~"),

@@ -83,4 +83,50 @@ struct LaunchPreparationTests {
     }
     #expect(error?.description == "cannot look up user \"no-such-user\": there is no such user")
   }
+
+  private func passed(_ mode: String) throws -> LaunchRequest {
+    try request { definition, context in
+      definition.pass = PassMode.all.first { $0.name == mode } ?? .none
+      context.sockets = [
+        PassedSocket(name: "web", address: .tcp(.v4(0x7f00_0001), port: 80)),
+        PassedSocket(name: "my-api", address: .unix(.stream, .path("/run/api"))),
+        PassedSocket(name: "dns", address: .udp(.v4(0), port: 53)),
+      ]
+    }
+  }
+
+  @Test(
+    "each convention says it in its own words",
+    arguments: [
+      (
+        "server-starter",
+        ["SERVER_STARTER_PORT=127.0.0.1:80=3;/run/api=4;u53=5", "SERVER_STARTER_GENERATION=4"]
+      ),
+      ("einhorn", ["EINHORN_FD_COUNT=3", "EINHORN_FD_0=3", "EINHORN_FD_1=4", "EINHORN_FD_2=5"]),
+      ("nginx", ["NGINX=3;4;5;"]), ("php-fpm", ["FPM_SOCKETS=127.0.0.1:80=3,/run/api=4,0.0.0.0:53=5"]),
+      ("haproxy", ["WEB_FD=3", "MY_API_FD=4", "DNS_FD=5"]), ("none", []),
+    ])
+  func conventions(mode: String, variables: [String]) throws {
+    let request = try passed(mode)
+    #expect(request.environment.filter { !$0.hasPrefix("PATH=") } == variables)
+    #expect(request.listenPID == .absent)
+    #expect(request.masterPID == (mode == "einhorn" ? .wanted : .absent))
+  }
+
+  @Test("what a program wants as arguments goes behind those of the command, for each socket")
+  func passedArguments() throws {
+    #expect(
+      try passed("puma").arguments == [
+        "server", "-b", "tcp://127.0.0.1:80", "-b", "unix:///run/api", "-b", "tcp://0.0.0.0:53",
+      ])
+    #expect(try passed("uvicorn").arguments.prefix(3) == ["server", "--fd", "3"])
+  }
+
+  @Test("without sockets no convention says anything", arguments: PassMode.all)
+  func nothingToPass(mode: PassMode) throws {
+    let request = try request { definition, _ in definition.pass = mode }
+    #expect(request.environment.allSatisfy { $0.hasPrefix("PATH=") })
+    #expect(request.arguments == ["server"])
+    #expect(request.listenPID == .absent && request.masterPID == .absent)
+  }
 }

@@ -157,4 +157,38 @@ struct LifeTests {
       #expect(app.machine.state == before)
     }
   }
+
+  @Test(
+    "an exit that asks to be started again is no failure: the next launch is immediate, up to the start limit"
+  )
+  func wish() {
+    var app = Transcript {
+      $0.pass.relaunchStatus = 3
+      $0.startLimit.burst = 3
+    }
+    app.run(pid: 7)
+    for generation in 1...2 {
+      app.follow(
+        .mainExited(generation: generation, .exited(3)), .scanned(generation: generation, []),
+        .treeEmptied(generation: generation))
+      #expect(app.state == "verifying")
+      app.follow(.clear, .executed(generation: generation + 1, pid: 8))
+    }
+    app.follow(
+      .mainExited(generation: 3, .exited(3)), .scanned(generation: 3, []), .treeEmptied(generation: 3))
+    #expect(app.state == "backingOff")
+  }
+
+  @Test("the same exit is one like any other where the service is not to be restarted")
+  func wishWithoutRestart() {
+    var app = Transcript {
+      $0.pass.relaunchStatus = 3
+      $0.restart = .never
+    }
+    app.run(pid: 7)
+    app.follow(
+      .mainExited(generation: 1, .exited(3)), .scanned(generation: 1, []), .treeEmptied(generation: 1), .clear
+    )
+    #expect(app.state == "failed")
+  }
 }
