@@ -119,7 +119,7 @@ extension Daemon {
   private func reopenSockets(of services: [Int], for call: ControlCall) -> Bool {
     for name in services.flatMap({ runtimes[$0].definition.sockets }) where !sockets.isOpen(name) {
       do throws(SocketOpenFailure) {
-        for remark in try sockets.reopen(name) { log.log(.notice, remark) }
+        for remark in try sockets.reopen(name) { log.log(.notice, remark, kind: .socketRemark) }
       } catch {
         call.fail(.failed, error.description)
         return false

@@ -59,19 +59,19 @@ extension Daemon {
       runtime.occupants = []
       runtime.occupantSearch = nil
     case .settle(let settlement): settle(settlement, service)
-    case .log(let level, let message): log(level, service: service, message)
+    case .log(let level, let kind, let message): log(level, kind, service: service, message)
     }
   }
 
   func generation(of service: Int) -> Int { graph.machines[service].generation }
 
-  func log(_ level: LogLevel, service: Int, _ message: String) {
+  func log(_ level: LogLevel, _ kind: EventKind? = nil, service: Int, _ message: String) {
     let runtime = runtimes[service]
     let machine = graph.machines[service]
     log.log(
       level, service: runtime.definition.name, generation: machine.generation, pid: machine.state.pid,
       message,
-      lines: level <= .warning ? runtime.takeUnsaidLines() : [])
+      lines: level <= .warning ? runtime.takeUnsaidLines() : [], kind: kind)
     announce(service, message)
   }
 
@@ -162,7 +162,8 @@ extension Daemon {
     guard report.stopped != nil, log.threshold >= .info else { return }
     log.log(
       .info, service: runtime.definition.name, generation: report.generation, pid: report.pid,
-      "what was found and done", lines: ReportText.details(report).map { String($0.dropFirst(2)) })
+      "what was found and done", lines: ReportText.details(report).map { String($0.dropFirst(2)) },
+      kind: .relaunchReport)
   }
 
   private func noteState(of service: Int) {

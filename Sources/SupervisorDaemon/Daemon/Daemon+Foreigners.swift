@@ -72,7 +72,7 @@ extension Daemon {
             + "as fd \(holder.fd), and was not given it by us"
         }
       }
-      for line in runtime.strangers { self.log(.warning, service: service, line) }
+      for line in runtime.strangers { self.log(.warning, .strangerHolds, service: service, line) }
     } keep: {
       runtime.strangerSearch = $0
     }

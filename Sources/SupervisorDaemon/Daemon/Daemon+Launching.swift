@@ -132,7 +132,9 @@ extension Daemon {
   /// Somebody stopped a keeper: it goes on at once.
   private func resumeKeeper(_ pid: pid_t) {
     guard let service = keepers[pid], let keeper = runtimes[service].keeper else { return }
-    log.log(.warning, service: runtimes[service].definition.name, "its keeper was stopped; it is continued")
+    log.log(
+      .warning, service: runtimes[service].definition.name, generation: keeper.generation, pid: pid,
+      "its keeper was stopped; it is continued", kind: .keeperStopped)
     do throws(SystemError) { try keeper.resume() } catch { report([error], for: runtimes[service]) }
   }
 

@@ -7,7 +7,7 @@ extension Daemon {
     let definition = runtimes[service].definition
     let listeners = definition.sockets.flatMap { sockets.listeners(of: $0) }
     let repaired = listeners.flatMap { $0.prepareForLaunch() }
-    for remark in repaired { log(.warning, service: service, remark) }
+    for remark in repaired { log(.warning, .listenerRepaired, service: service, remark) }
     var result = Verification(.clear, repaired: repaired)
     if let finding = holdingOrphans(listeners) { result.verdict = .occupied(finding) }
     let entries = ownedEntries(listeners)

@@ -100,11 +100,11 @@ package final class Daemon {
         self?.log.log(.warning, "SIGHUP: reloading the configuration is not supported yet; nothing changes")
       },
     ]
-    for remark in sockets.remarks { log.log(.notice, remark) }
+    for remark in sockets.remarks { log.log(.notice, remark, kind: .socketRemark) }
     log.log(
       .info,
       "supervising \(Text.counted(configuration.services.count, "service")) with "
-        + Text.counted(configuration.sockets.count, "socket"))
+        + Text.counted(configuration.sockets.count, "socket"), kind: .daemonStarted)
     perform(graph.start(runtimes.indices.filter { runtimes[$0].definition.autostart }, at: Clock.now()))
     tellSystemd("READY=1")
     let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) {
@@ -121,7 +121,7 @@ package final class Daemon {
     switch shutdown {
     case .notAsked:
       shutdown = .underWay
-      log.log(.notice, "\(reason): stopping all services")
+      log.log(.notice, "\(reason): stopping all services", kind: .daemonStopping)
       tellSystemd("STOPPING=1")
       perform(graph.stop(Array(runtimes.indices), at: Clock.now()))
       afterEvents()
@@ -144,12 +144,12 @@ package final class Daemon {
   private func end() {
     let unkillable = graph.machines.filter(\.isUnkillable).map(\.definition.name)
     if !unkillable.isEmpty {
-      log.log(.error, "left behind, unkillable: \(unkillable.joined(separator: ", "))")
+      log.log(.error, "left behind, unkillable: \(unkillable.joined(separator: ", "))", kind: .unkillable)
     }
-    for remark in sockets.closeAll() { log.log(.warning, remark) }
+    for remark in sockets.closeAll() { log.log(.warning, remark, kind: .socketRemark) }
     requests.endAll()
     control?.close()
-    log.log(.info, "stopped")
+    log.log(.info, "stopped", kind: .daemonStopped)
     log.flush()
   }
 

@@ -3,13 +3,6 @@
 import Glibc
 import Supervisor
 
-/// What an operator may match on, MESSAGE_ID= of systemd.journal-fields(7): 128 bits as 32 hexadecimal
-/// digits.
-package struct MessageID: Hashable, Sendable {
-  package let text: String
-  package init(_ text: String) { self.text = text }
-}
-
 /// The daemon's own log.
 package final class DaemonLog {
   /// What is less severe than this is not logged.
@@ -35,7 +28,7 @@ package final class DaemonLog {
   /// `lines` are what belongs below the message, such as the last output of a service.
   package func log(
     _ level: LogLevel, service: String? = nil, generation: Int? = nil, pid: Int32? = nil,
-    _ message: @autoclosure () -> String, lines: [String] = [], messageID: MessageID? = nil
+    _ message: @autoclosure () -> String, lines: [String] = [], kind: EventKind? = nil
   ) {
     guard level <= threshold else { return }
     let text = [ProcessTable.printable(message())] + lines.map { "  | " + LogText.text(of: Array($0.utf8)) }
@@ -45,7 +38,7 @@ package final class DaemonLog {
         ("MESSAGE", (service.map { "\($0): " } ?? "") + text.joined(separator: "\n")),
         ("PRIORITY", "\(level.rawValue)"), ("SYSLOG_IDENTIFIER", "fdsupervisord"),
       ]
-      if let messageID { fields.append(("MESSAGE_ID", messageID.text)) }
+      if let kind { fields.append(("MESSAGE_ID", kind.messageID)) }
       if let service { fields.append(("SERVICE", service)) }
       if let generation { fields.append(("GENERATION", "\(generation)")) }
       if let pid { fields.append(("PID", "\(pid)")) }

@@ -27,7 +27,8 @@ package enum ServiceEffect: Hashable, Sendable {
   case forgetOccupants
   /// The service came to rest, or to run: whoever waits for it gets this.
   case settle(Settlement)
-  case log(LogLevel, String)
+  /// What an operator may match on has a kind.
+  case log(LogLevel, kind: EventKind? = nil, String)
 }
 
 /// What a request came to.

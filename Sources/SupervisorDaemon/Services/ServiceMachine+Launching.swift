@@ -75,7 +75,7 @@ extension ServiceMachine {
   private mutating func isNotReady(at now: Instant) -> [ServiceEffect] {
     let message = "not ready within \(definition.startTimeout.text) (start_timeout)"
     let aim = aimAfterFailureOrRest(message, at: now)
-    return [.log(.error, message)] + stop(aim: aim, at: now)
+    return [.log(.error, kind: .notReady, message)] + stop(aim: aim, at: now)
   }
 
   /// The kernel tells nobody that a port listens now: look after 1, 2, 4 … 100 ms, while it is starting.
@@ -90,14 +90,14 @@ extension ServiceMachine {
     episode?.report.steps.ready = (now - launched).milliseconds
     let report = endEpisode(at: now)
     let text = "generation \(generation) is ready, pid \(pid), \(Int(report.milliseconds.rounded())) ms"
-    return [.disarm, .log(.notice, text), .settle(.running(report))]
+    return [.disarm, .log(.notice, kind: .serviceReady, text), .settle(.running(report))]
   }
 
   mutating func launchFailed(_ failure: LaunchFailure, at now: Instant) -> [ServiceEffect] {
     guard case .launching(let launching) = state else { return [] }
     let aim = aimAfterLaunch(launching, failure.message, at: now)
     // What is given up is told when it comes to rest, with the reason.
-    var log = [ServiceEffect.log(.error, failure.message)]
+    var log = [ServiceEffect.log(.error, kind: .launchFailed, failure.message)]
     if case .rest(.failed) = aim { log = [] }
     switch failure.keeper {
     case .none: return log + pursue(aim, at: now)
@@ -117,7 +117,7 @@ extension ServiceMachine {
     let message = "not executed after \((now - launching.began).text)"
     let aim = aimAfterLaunch(launching, message, at: now)
     state = .sweeping(.init(began: now, aim: aim, phase: .killing(since: now, rounds: 0)))
-    return [.log(.error, "\(message): the launch is given up"), .killStrays]
+    return [.log(.error, kind: .launchFailed, "\(message): the launch is given up"), .killStrays]
   }
 
   /// What follows a launch that came to nothing.
@@ -160,7 +160,8 @@ extension ServiceMachine {
       let text = message ?? "waits for its next launch"
       state = .backingOff(.init(until: notBefore, message: text))
       return [
-        .arm(notBefore), .log(.info, "next launch in \((notBefore - now).text)"), .settle(.backingOff(text)),
+        .arm(notBefore), .log(.info, kind: .backingOff, "next launch in \((notBefore - now).text)"),
+        .settle(.backingOff(text)),
       ]
     }
   }

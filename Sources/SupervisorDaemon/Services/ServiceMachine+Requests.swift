@@ -91,7 +91,7 @@ extension ServiceMachine {
       let message = "requires \(name), which failed"
       state = .failed(message: message)
       episode = nil
-      return [.disarm, .log(.error, message), .settle(.failed(message))]
+      return [.disarm, .log(.error, kind: .gaveUp, message), .settle(.failed(message))]
     // What it has it keeps; who asked for the start learns how it stands.
     case .running: return [settlementOfRun]
     case .blocked(let blocked): return [.settle(.blocked(blocked.message))]

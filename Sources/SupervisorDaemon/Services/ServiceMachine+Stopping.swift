@@ -45,7 +45,9 @@ extension ServiceMachine {
     stopping.killed = now
     state = .stopping(stopping)
     let text = "pid \(stopping.pid) is still there after \((now - stopping.began).text): SIGKILL"
-    return [.log(.warning, text), .signalMain(Self.kill), .arm(now + Self.killPatience)]
+    return [
+      .log(.warning, kind: .stopEscalated, text), .signalMain(Self.kill), .arm(now + Self.killPatience),
+    ]
   }
 
   /// - Parameter refusal: why it could not be signalled; nil when it could.
@@ -68,13 +70,15 @@ extension ServiceMachine {
     switch state {
     case .starting(let starting):
       let pid = starting.pid
-      return [.log(.error, "pid \(pid) ended before it was ready: \(reason)")]
+      return [.log(.error, kind: .notReady, "pid \(pid) ended before it was ready: \(reason)")]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .running(let running):
       forgetFailures(before: running, at: now)
       let pid = running.pid
       let level = reason.isSuccess || isWish(reason) ? LogLevel.notice : .warning
-      return [.log(level, "pid \(pid) ended after \((now - running.since).text): \(reason)")]
+      return [
+        .log(level, kind: .mainExited, "pid \(pid) ended after \((now - running.since).text): \(reason)")
+      ]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .stopping(let stopping):
       return ended(
@@ -153,7 +157,7 @@ extension ServiceMachine {
 
   mutating func keeperLost(at now: Instant) -> [ServiceEffect] {
     let message = "its keeper was killed"
-    let log = ServiceEffect.log(.error, message + "; its processes are swept all the same")
+    let log = ServiceEffect.log(.error, kind: .keeperLost, message + "; its processes are swept all the same")
     let aim: ServiceState.Aim
     var pace = ServiceState.Pace.patient
     switch state {

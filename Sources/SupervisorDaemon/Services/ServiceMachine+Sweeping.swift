@@ -95,7 +95,10 @@ extension ServiceMachine {
   mutating func block(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
     let message = unkillable(sweeping)
     state = .blocked(.init(cause: .unkillable(sweeping), message: message))
-    return [.log(.error, "blocked: \(message)"), .arm(now + Self.blockedRetry), .settle(.blocked(message))]
+    return [
+      .log(.error, kind: .unkillable, "blocked: \(message)"), .arm(now + Self.blockedRetry),
+      .settle(.blocked(message)),
+    ]
   }
 
   /// The message again, when it is others by now.
@@ -105,7 +108,7 @@ extension ServiceMachine {
     if message == blocked.message { return [] }
     blocked.message = message
     state = .blocked(blocked)
-    return [.log(.error, "blocked: \(message)")]
+    return [.log(.error, kind: .unkillable, "blocked: \(message)")]
   }
 
   private func unkillable(_ sweeping: ServiceState.Sweeping) -> String {
@@ -136,13 +139,15 @@ extension ServiceMachine {
     episode?.report.steps.sweep = (now - sweeping.began).milliseconds
     let lines = records.map { record in
       ServiceEffect.log(
-        .notice,
+        .notice, kind: .straySwept,
         "stray \(record.pid) \"\(record.command)\" "
           + ([record.held.isEmpty ? "" : "held " + record.held.joined(separator: ", "), record.remark]
           + [record.signals.joined(separator: ", ")]).filter { !$0.isEmpty }.joined(separator: "; ")
           + ", gone after \(Int((record.milliseconds ?? 0).rounded())) ms")
     }
-    let more = sweeping.untold > 0 ? [ServiceEffect.log(.notice, "and \(sweeping.untold) more strays")] : []
+    let more =
+      sweeping.untold > 0
+      ? [ServiceEffect.log(.notice, kind: .straySwept, "and \(sweeping.untold) more strays")] : []
     return [.disarm] + lines + more + pursue(sweeping.aim, at: now)
   }
 }

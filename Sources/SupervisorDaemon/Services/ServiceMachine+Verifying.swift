@@ -45,7 +45,8 @@ extension ServiceMachine {
     _ verification: Verification, before: String, _ blocked: ServiceState.Blocked, at now: Instant
   ) -> [ServiceEffect] {
     switch verification.verdict {
-    case .clear: return [.disarm, .forgetOccupants, .log(.notice, "the port is free")] + launch(at: now)
+    case .clear:
+      return [.disarm, .forgetOccupants, .log(.notice, kind: .portFree, "the port is free")] + launch(at: now)
     case .occupied(let finding):
       var next = blocked
       next.cause = .occupied(finding: finding)
@@ -75,7 +76,10 @@ extension ServiceMachine {
     blocked.message = message
     state = .blocked(blocked)
     guard isNews else { return [.watchOccupants(occupants), .settle(.blocked(message))] }
-    return [.watchOccupants(occupants), .log(.warning, "blocked: \(message)"), .settle(.blocked(message))]
+    return [
+      .watchOccupants(occupants), .log(.warning, kind: .portTaken, "blocked: \(message)"),
+      .settle(.blocked(message)),
+    ]
   }
 
   mutating func occupantExited() -> [ServiceEffect] {
@@ -90,10 +94,10 @@ extension ServiceMachine {
     switch rest {
     case .stopped:
       state = .stopped
-      return [.disarm, .log(.notice, "stopped"), .settle(.stopped(report))]
+      return [.disarm, .log(.notice, kind: .serviceStopped, "stopped"), .settle(.stopped(report))]
     case .failed(let message):
       state = .failed(message: message)
-      return [.disarm, .log(.error, message), .settle(.failed(message))]
+      return [.disarm, .log(.error, kind: .gaveUp, message), .settle(.failed(message))]
     }
   }
 

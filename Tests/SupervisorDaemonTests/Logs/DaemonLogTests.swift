@@ -75,12 +75,12 @@ struct DaemonLogTests {
     let socket = try journald(stage.path("journal"))
     let log = DaemonLog(
       output: stage.output, style: .prioritized, journal: JournalSocket(path: stage.path("journal")))
-    log.log(.warning, service: "app", generation: 2, pid: 77, "blocked", messageID: MessageID("00ff"))
+    log.log(.warning, service: "app", generation: 2, pid: 77, "blocked", kind: .portTaken)
     let expected = """
       MESSAGE=app: blocked
       PRIORITY=4
       SYSLOG_IDENTIFIER=fdsupervisord
-      MESSAGE_ID=00ff
+      MESSAGE_ID=\(EventKind.portTaken.messageID)
       SERVICE=app
       GENERATION=2
       PID=77
