@@ -2,6 +2,7 @@
 #ifndef FDSUPERVISOR_SOCKETS_H
 #define FDSUPERVISOR_SOCKETS_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 /* The inode that a path names, be it a symbolic link: open(2) with O_PATH | O_NOFOLLOW, close-on-exec. */
@@ -17,5 +18,12 @@ int cl_is_shut_down(int socket);
 /* How many blocks the attached classic filter has, SO_GET_FILTER, socket(7); 0: none is attached.
  * Fails with EACCES for an eBPF program. */
 int cl_filter_length(int socket);
+
+/* A datagram socket that is connected to a path, or to an abstract name behind '@' (unix(7)); close-on-exec, and it
+ * never blocks. */
+int cl_connect_datagram(const char *path);
+
+/* One message, with a descriptor (SCM_RIGHTS) unless that is -1; never blocks, and raises no SIGPIPE. */
+long cl_send(int socket, const void *bytes, size_t length, int descriptor);
 
 #endif

@@ -14,8 +14,18 @@ package struct DaemonDefinition: Hashable, Sendable {
   package var control: String?
   package var controlGroup: String?
   package var logLevel = LogLevel.info
+  /// nil: depends on who started the daemon.
+  package var readiness: DaemonReadiness?
 
   package init() {}
+}
+
+/// What has to be there before the daemon says READY=1, sd_notify(3).
+package enum DaemonReadiness: String, Hashable, Sendable, CaseIterable {
+  /// All listeners.
+  case sockets
+  /// A result of the first attempt of each service that starts by itself.
+  case services
 }
 
 /// The severities that the daemon's own log knows, with their numbers in syslog(3).

@@ -7,6 +7,7 @@ enum DaemonKeys {
     Key("control", \.control, controlPath),
     Key("control_group", \.controlGroup, .account),
     Key("log_level", \.logLevel, .logLevel),
+    Key("ready", \.readiness, .daemonReadiness),
   ])
 
   /// A path: an abstract name can be reached by all who share the network namespace (unix(7)).
@@ -16,6 +17,10 @@ enum DaemonKeys {
     diagnostics.error("the path has \(path.utf8.count) bytes, a Unix socket allows \(limit)", at: node.span)
     return nil
   }
+}
+
+extension Decoding where Value == DaemonReadiness {
+  static let daemonReadiness = choice(of: DaemonReadiness.self)
 }
 
 extension Decoding where Value == String {

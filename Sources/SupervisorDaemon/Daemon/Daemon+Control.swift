@@ -120,6 +120,7 @@ extension Daemon {
     for name in services.flatMap({ runtimes[$0].definition.sockets }) where !sockets.isOpen(name) {
       do throws(SocketOpenFailure) {
         for remark in try sockets.reopen(name) { log.log(.notice, remark, kind: .socketRemark) }
+        keepListeners()
       } catch {
         call.fail(.failed, error.description)
         return false

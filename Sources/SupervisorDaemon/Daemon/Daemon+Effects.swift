@@ -145,6 +145,8 @@ extension Daemon {
       lookForStrangersSoon(service)
     case .failed, .backingOff, .stopped, .blocked: break
     }
+    unit.startup?.note(service)
+    statusChanged()
     let waiters = runtime.waiters
     runtime.waiters = []
     for waiter in waiters { waiter(settlement) }
@@ -170,6 +172,7 @@ extension Daemon {
     let state = graph.publicState(of: service).0
     guard state != runtimes[service].lastPublicState else { return }
     runtimes[service].lastPublicState = state
+    statusChanged()
     runtimes[service].since = Clock.wallClock()
   }
 }

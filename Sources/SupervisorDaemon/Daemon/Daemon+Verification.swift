@@ -8,6 +8,8 @@ extension Daemon {
     let listeners = definition.sockets.flatMap { sockets.listeners(of: $0) }
     let repaired = listeners.flatMap { $0.prepareForLaunch() }
     for remark in repaired { log(.warning, .listenerRepaired, service: service, remark) }
+    // One that was opened anew is not in the descriptor store yet.
+    if !repaired.isEmpty { keepListeners() }
     var result = Verification(.clear, repaired: repaired)
     if let finding = holdingOrphans(listeners) { result.verdict = .occupied(finding) }
     let entries = ownedEntries(listeners)

@@ -1,7 +1,6 @@
 // The daemon: owns the world and ties its parts together. It contains no decision: those are in Services/.
 
 import CLinux
-import CSystemd
 import Glibc
 import Supervisor
 
@@ -22,6 +21,8 @@ package final class Daemon {
   let descriptorLimit: LimitDefinition?
   let ownPID = getpid()
 
+  /// Whoever started the daemon and wants to be told, sd_notify(3).
+  let unit: UnitLink
   var graph: ServiceGraph
   let runtimes: [ServiceRuntime]
   /// The service of each keeper that was not reaped yet, by the keeper's pid.
@@ -62,6 +63,7 @@ package final class Daemon {
     self.logs = logs
     self.keeperProgram = keeperProgram
     log = logs.log
+    unit = UnitLink(loop: loop)
     let calls = CallForwarder()
     let log = logs.log
     let server = try ControlServer(
@@ -105,8 +107,10 @@ package final class Daemon {
       .info,
       "supervising \(Text.counted(configuration.services.count, "service")) with "
         + Text.counted(configuration.sockets.count, "socket"), kind: .daemonStarted)
-    perform(graph.start(runtimes.indices.filter { runtimes[$0].definition.autostart }, at: Clock.now()))
-    tellSystemd("READY=1")
+    tellOfStore()
+    keepListeners()
+    try loop.feedWatchdog()
+    begin(runtimes.indices.filter { runtimes[$0].definition.autostart })
     let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) {
       cl_release_startup_pages()
     }
@@ -122,7 +126,7 @@ package final class Daemon {
     case .notAsked:
       shutdown = .underWay
       log.log(.notice, "\(reason): stopping all services", kind: .daemonStopping)
-      tellSystemd("STOPPING=1")
+      tellSystemdOfStop()
       perform(graph.stop(Array(runtimes.indices), at: Clock.now()))
       afterEvents()
     case .underWay:
@@ -136,6 +140,7 @@ package final class Daemon {
 
   /// After every round of events: perhaps that was all.
   func afterEvents() {
+    sayReadyInTime()
     guard shutdown == .underWay || shutdown == .hurried, graph.isAtRest else { return }
     shutdown = .done
     loop.exit(0)
@@ -146,15 +151,14 @@ package final class Daemon {
     if !unkillable.isEmpty {
       log.log(.error, "left behind, unkillable: \(unkillable.joined(separator: ", "))", kind: .unkillable)
     }
-    for remark in sockets.closeAll() { log.log(.warning, remark, kind: .socketRemark) }
+    for remark in sockets.closeAll(unit.store == nil ? .removingPath : .handedOn) {
+      log.log(.warning, remark, kind: .socketRemark)
+    }
     requests.endAll()
     control?.close()
     log.log(.info, "stopped", kind: .daemonStopped)
     log.flush()
   }
-
-  /// sd_notify(3); nothing happens without a NOTIFY_SOCKET.
-  func tellSystemd(_ state: String) { sd_notify(0, state) }
 }
 
 /// Hands calls on to a daemon that is not there yet when the server is made.

@@ -63,7 +63,8 @@ final class EscapeTrial {
 
 extension Daemon {
   func answerDoctor(_ call: ControlCall) {
-    var findings = Examination.findings(keeper: keeperProgram, table: socketTable)
+    var findings =
+      Examination.findings(keeper: keeperProgram, table: socketTable) + unit.findings(sockets.all)
     let key = requests.newKey()
     do throws(SystemError) {
       let trial = try EscapeTrial(program: keeperProgram, devNull: devNull.number, loop: loop) {

@@ -18,13 +18,12 @@ enum SocketStartup {
     _ definitions: [SocketDefinition], activation: SocketActivation, log: DaemonLog
   ) throws(StartupError) -> OwnedSockets {
     let end = Clock.now() + patience
-    var activation = activation
     var saidWaiting = false
     while true {
       do throws(SocketOpenFailure) {
         return try OwnedSockets(definitions: definitions, activation: activation)
       } catch {
-        let isTaken = error.errors.allSatisfy { $0.kind == .addressInUse } && activation.inherited.isEmpty
+        let isTaken = error.errors.allSatisfy { $0.kind == .addressInUse }
         guard isTaken, Clock.now() < end else { throw StartupError(description: describe(error)) }
         if !saidWaiting {
           saidWaiting = true
@@ -32,7 +31,6 @@ enum SocketStartup {
           log.flush()
         }
         Clock.pause(pause)
-        activation = .none
       }
     }
   }

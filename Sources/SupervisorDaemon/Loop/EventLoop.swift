@@ -114,6 +114,14 @@ package final class EventLoop {
     return try EventSource(source, box, result, priority, "handle \(SignalName.of(number))")
   }
 
+  /// Tells systemd at half its interval that the loop turns, sd_event_set_watchdog(3), if it asked for that.
+  ///
+  /// A loop that is stuck tells nothing, and is restarted.
+  package func feedWatchdog() throws(SystemError) {
+    let result = sd_event_set_watchdog(event, 1)
+    if result < 0 { throw SystemError("feed the watchdog of systemd", code: -result) }
+  }
+
   /// Calls the handler once, after the handler that is running now.
   package func soon(_ handler: @escaping () -> Void) throws(SystemError) -> EventSource {
     let box = EventSource.Box(onReady: { _ in handler() })

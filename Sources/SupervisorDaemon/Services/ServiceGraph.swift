@@ -95,9 +95,14 @@ package struct ServiceGraph: Sendable {
     guard pendingStarts.contains(service), machine.isAtRest else {
       return (machine.state.publicState, machine.state.message)
     }
-    let names = predecessors[service].filter { readiness(of: $0, for: service) == .undecided }
-      .map { machines[$0].definition.name }
+    let names = obstacles(of: service).map { machines[$0].definition.name }
     return (.starting, names.isEmpty ? nil : "waits for \(names.joined(separator: ", "))")
+  }
+
+  /// The services for which the start of one waits.
+  package func obstacles(of service: Int) -> [Int] {
+    guard pendingStarts.contains(service) else { return [] }
+    return predecessors[service].filter { readiness(of: $0, for: service) == .undecided }
   }
 
   private mutating func tell(_ service: Int, _ event: ServiceEvent, at now: Instant) -> [Action] {

@@ -12,8 +12,10 @@ package final class InheritedSocket {
   package struct Identity: Hashable, Sendable {
     /// The number it came as, for the log.
     package var number: Int32
-    /// From LISTEN_FDNAMES.
+    /// From LISTEN_FDNAMES; without what the descriptor store needs around it.
     package var name: String?
+    /// Under which the descriptor store has it; nil for what did not come from there.
+    package var storeName: StoreName?
     package var address: SocketAddress
     /// Who had it: decides whom it belongs to from here on.
     package var provenance = Provenance.manager
@@ -69,16 +71,22 @@ package final class InheritedSocket {
     var identity = Identity(number: number, name: name, address: address)
     identity.provenance = provenance
     identity.inode = UInt64(status.st_ino)
+    if provenance == .manager, let stored = name.flatMap({ StoreName($0, inode: identity.inode) }) {
+      identity.name = stored.socket
+      identity.storeName = stored
+      identity.provenance = .store
+    }
     return .socket(InheritedSocket(owning: descriptor, identity))
   }
 
-  /// Gives the descriptor away, once.
-  func take() -> FileDescriptor? {
-    let taken = descriptor.take()
-    return taken
+  /// Another descriptor of it; this one stays until `close()`, for an attempt that fails.
+  func duplicate() throws(SystemError) -> FileDescriptor? {
+    switch descriptor {
+    case .some(let descriptor): try descriptor.duplicate()
+    case .none: nil
+    }
   }
 
-  /// Closes it unless it was taken.
   func close() { descriptor = nil }
 
   private static func address(of descriptor: borrowing FileDescriptor) -> SocketAddress? {

@@ -27,6 +27,8 @@ package final class Listener {
   /// With the port that the kernel chose, so that a repair gets the same one.
   private(set) var opening: SocketOpening
   private var descriptor: FileDescriptor?
+  /// Where the descriptor store has it, and how it is taken out; nil when it is not there.
+  private var stored: (name: StoreName, leave: (StoreName, Departure) -> Void)?
   /// `close(_:)` was called: nothing is to be repaired.
   private(set) var isClosed = false
 
@@ -43,6 +45,16 @@ package final class Listener {
     /// Removed if it is still ours and the daemon made it.
     case removingPath
     case keepingPath
+    /// It goes on in the descriptor store, with its path, until the next daemon takes it over; what is not there is
+    /// closed for good.
+    case handedOn
+  }
+
+  /// How a socket leaves the descriptor store.
+  enum Departure {
+    /// Its address is needed, and is free only when the store has closed it, too.
+    case addressNeeded
+    case atLeisure
   }
 
   init(_ opened: consuming OpenedSocket, opening: SocketOpening) {
@@ -95,8 +107,11 @@ package final class Listener {
   package func close(_ fate: PathFate = .removingPath) -> [String] {
     isClosed = true
     descriptor = nil
-    guard let entry, fate == .removingPath, origin == .opened else { return [] }
+    let entry = self.entry
     self.entry = nil
+    if fate == .handedOn, stored != nil { return [] }
+    leaveStore(.addressNeeded)
+    guard let entry, fate != .keepingPath, origin == .opened else { return [] }
     do throws(SystemError) {
       guard try entry.removeIfOurs() == .replaced else { return [] }
       return ["\(opening.named) left \(entry.path) alone: somebody replaced it"]
@@ -107,6 +122,7 @@ package final class Listener {
 
   /// Goes on with another socket in place of this one, which is closed.
   func move(to opened: consuming OpenedSocket) {
+    leaveStore(.atLeisure)
     origin = .opened
     entry = opened.entry
     inode = Self.inode(of: opened.descriptor)
@@ -114,7 +130,30 @@ package final class Listener {
   }
 
   /// Lets go of the socket, because its address is needed for the next one.
-  func loseDescriptor() { descriptor = nil }
+  func loseDescriptor() {
+    leaveStore(.addressNeeded)
+    descriptor = nil
+  }
+
+  /// Under which name the descriptor store has it; nil when it has not.
+  package var storeName: StoreName? { stored?.name }
+
+  /// Remembers that the descriptor store has it: `leave` is called when this socket is not to come back from there.
+  func remember(_ name: StoreName, _ leave: @escaping (StoreName, Departure) -> Void) {
+    stored = (name, leave)
+  }
+
+  /// Another descriptor of it, to be given away; nil when it is not open.
+  func duplicate() throws(SystemError) -> FileDescriptor? {
+    switch descriptor {
+    case .some(let descriptor): try descriptor.duplicate()
+    case .none: nil
+    }
+  }
+
+  private func leaveStore(_ pace: Departure) {
+    if let (name, leave) = stored.take() { leave(name, pace) }
+  }
 
   private static func inode(of descriptor: borrowing FileDescriptor) -> UInt64 {
     do throws(SystemError) {

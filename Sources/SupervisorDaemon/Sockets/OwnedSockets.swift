@@ -8,12 +8,14 @@ package final class OwnedSockets {
   package let definitions: [SocketDefinition]
   /// What the log should say of opening and taking over.
   package let remarks: [String]
+  /// What came from the descriptor store and has no place in the configuration: it is to be taken out of there.
+  package let unclaimed: [StoreName]
   private var listeners: [String: [Listener]]
 
   /// Takes over what came with the start, and opens the rest.
   ///
   /// When one fails all are closed again, and the paths that were made are gone; the error tells of every one
-  /// that failed.
+  /// that failed. What came with the start is as it was then, but for what nobody claims, and can be tried again.
   package init(
     definitions: [SocketDefinition], activation: SocketActivation
   ) throws(SocketOpenFailure) {
@@ -23,12 +25,15 @@ package final class OwnedSockets {
     for index in takeover.rejected.map(\.index) + takeover.duplicates { activation.inherited[index].close() }
     var opened: [String: [Listener]] = [:]
     var errors: [SocketError] = []
+    var adopted: [Listener] = []
     for definition in definitions {
       for (position, address) in definition.addresses.enumerated() {
         let claim = takeover.claims[SocketTakeover.Slot(socket: definition.name, position: position)]
         do throws(SocketError) {
           let inherited = claim.map { activation.inherited[$0] }
-          opened[definition.name, default: []].append(try Self.listener(inherited, address, definition))
+          let listener = try Self.listener(inherited, address, definition)
+          opened[definition.name, default: []].append(listener)
+          if inherited != nil { adopted.append(listener) }
         } catch {
           errors.append(error)
         }
@@ -38,10 +43,15 @@ package final class OwnedSockets {
     remarks =
       activation.remarks + takeover.rejected.map(\.remark)
       + definitions.flatMap { opened[$0.name, default: []].flatMap(\.remarks) }
+    unclaimed = (takeover.rejected.map(\.index) + takeover.duplicates).compactMap {
+      activation.inherited[$0].identity.storeName
+    }
     if !errors.isEmpty {
+      for listener in adopted { _ = listener.close(.keepingPath) }
       _ = closeAll()
       throw SocketOpenFailure(errors: errors)
     }
+    for inherited in activation.inherited { inherited.close() }
   }
 
   deinit { _ = closeAll() }
@@ -87,19 +97,26 @@ package final class OwnedSockets {
   }
 
   /// Closes everything at the end of the daemon, and returns what the log should say.
-  package func closeAll() -> [String] {
+  package func closeAll(_ fate: Listener.PathFate = .removingPath) -> [String] {
     let all = listeners
     listeners = [:]
-    return definitions.flatMap { all[$0.name, default: []].flatMap { $0.close() } }
+    return definitions.flatMap { all[$0.name, default: []].flatMap { $0.close(fate) } }
   }
 
   private static func listener(
     _ inherited: InheritedSocket?, _ address: SocketAddress, _ definition: SocketDefinition
   ) throws(SocketError) -> Listener {
-    guard let inherited, let descriptor = inherited.take() else {
-      return try ListenerOpener.open(address, of: definition)
-    }
+    guard let inherited else { return try ListenerOpener.open(address, of: definition) }
     let opening = SocketOpening(socket: definition.name, address: address, options: definition.options)
-    return try Listener(adopting: descriptor, from: inherited.identity.provenance, opening: opening)
+    let duplicate: FileDescriptor?
+    do throws(SystemError) {
+      duplicate = try inherited.duplicate()
+    } catch {
+      throw opening.failure(.create, error.code)
+    }
+    guard let descriptor = duplicate else { return try ListenerOpener.open(address, of: definition) }
+    let listener = try Listener(adopting: descriptor, from: inherited.identity.provenance, opening: opening)
+    if let name = inherited.identity.storeName { listener.remember(name) { _, _ in } }
+    return listener
   }
 }

@@ -27,7 +27,11 @@ enum Layers {
       folder: "SupervisorDaemon/Loop", folders: ["Model", "System"],
       modules: ["Supervisor", "CLinux", "CSystemd", "Glibc"]),
     Layer(
-      folder: "SupervisorDaemon/Sockets", folders: ["Model", "System", "Loop"],
+      folder: "SupervisorDaemon/Systemd", folders: ["Model", "System", "Loop"],
+      modules: ["Supervisor", "CLinux", "Glibc"]),
+    // Listeners lie in systemd's descriptor store, too.
+    Layer(
+      folder: "SupervisorDaemon/Sockets", folders: ["Model", "System", "Loop", "Systemd"],
       modules: ["Supervisor", "CLinux", "CSystemd", "Glibc"]),
     Layer(
       folder: "SupervisorDaemon/Logs", folders: ["Model", "System", "Loop"],
@@ -43,7 +47,7 @@ enum Layers {
       folders: [
         "Model", "System", "Control", "Ports", "Services", "Configuration", "Loop", "Sockets", "Logs",
         "Processes",
-        "Server",
+        "Server", "Systemd",
       ],
       modules: ["Supervisor", "CLinux", "CSystemd", "CKeeper", "Glibc", "FoundationEssentials"]),
 

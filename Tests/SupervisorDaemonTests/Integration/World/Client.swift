@@ -86,33 +86,3 @@ func withSocketAddress<Result>(
     }
   }
 }
-
-/// The other end of sd_notify(3): what the daemon tells whoever started it.
-final class NotifyListener {
-  let path: String
-  private let socket: FileDescriptor
-  private var lines: [String] = []
-
-  init(_ path: String) throws {
-    self.path = path
-    unlink(path)
-    let flags = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-    socket = FileDescriptor(owning: try retrying("create a socket") { Glibc.socket(AF_UNIX, flags, 0) })
-    let number = socket.number
-    let code = try UnixStream.withAddress(of: path) { bind(number, $0, $1) == 0 ? 0 : errno }
-    if code != 0 { throw SystemError("bind", path, code: code) }
-    // A daemon under another user may send to it.
-    chmod(path, 0o777)
-  }
-
-  /// Takes what has come, and says whether this line was among it, ever.
-  func hasSaid(_ line: String) throws -> Bool {
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
-      let count = recv(socket.number, &buffer, buffer.count, Int32(MSG_DONTWAIT))
-      if count < 0 { break }
-      lines += String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n").map(String.init)
-    }
-    return lines.contains(line)
-  }
-}
