@@ -35,6 +35,9 @@ package enum Program {
     // Neither a reader of our output that went away, nor a terminal we are in the background of, nor the size of a
     // file may end or stop us: each comes back as the errno of a write.
     for number in [SIGPIPE, SIGTTOU, SIGXFSZ] { signal(number, SIG_IGN) }
+    // systemd's watchdog sends it, systemd.service(5): where the Swift runtime's backtracer handles it, the program
+    // that is stuck goes on. A trap of our own is another signal.
+    signal(SIGABRT, SIG_DFL)
     // Whoever started us may have ignored it, and then the kernel would tell us of no child's end (waitpid(2)).
     signal(SIGCHLD, SIG_DFL)
     StandardDescriptors.fill()

@@ -10,6 +10,8 @@ final class UnitLink {
   let sender: NotifySender?
   /// nil when there is none, as far as is known.
   let store: ListenerStore?
+  /// Something came back from the store: then it is on, whatever is said.
+  var hasReturned = false
   /// What READY=1 waits for; nil when it waits for nothing any more.
   var startup: StartupProgress?
   var statusTimer: EventSource?
@@ -28,7 +30,7 @@ final class UnitLink {
       .init(name: "service manager", ok: true, message: environment.startText),
       .init(
         name: "descriptor store", ok: !environment.isTooSmall(for: stored),
-        message: environment.storeText(listeners: stored)),
+        message: environment.storeText(listeners: stored, hasReturned: hasReturned)),
       .init(
         name: "watchdog", ok: true,
         message: environment.watchdog.map {
@@ -119,6 +121,7 @@ extension Daemon {
     let returned = sockets.all.filter { $0.storeName != nil }
     unit.store?.remove(sockets.unclaimed)
     if !returned.isEmpty || !sockets.unclaimed.isEmpty {
+      unit.hasReturned = true
       let names = returned.map { "\"\($0.socket)\" (\($0.address))" }.joined(separator: ", ")
       let removed = sockets.unclaimed.map { "\"\($0.socket)\"" }.joined(separator: ", ")
       log.log(
@@ -128,7 +131,10 @@ extension Daemon {
     }
     let own = sockets.all.count { $0.origin == .opened }
     let isTooSmall = unit.environment.isTooSmall(for: own)
-    if own > 0 { log.log(isTooSmall ? .warning : .info, unit.environment.storeText(listeners: own)) }
+    guard own > 0 else { return }
+    log.log(
+      isTooSmall ? .warning : .info,
+      unit.environment.storeText(listeners: own, hasReturned: unit.hasReturned))
   }
 }
 
@@ -146,7 +152,7 @@ extension UnitEnvironment {
   }
 
   /// - Parameter listeners: those that are meant for the store.
-  fileprivate func storeText(listeners: Int) -> String {
+  fileprivate func storeText(listeners: Int, hasReturned: Bool) -> String {
     guard notifySocket != nil, role == .mainProcess else {
       return "listeners end with the daemon: it is no unit's main process, and has no descriptor store"
     }
@@ -154,6 +160,7 @@ extension UnitEnvironment {
     switch store {
     case .off:
       return "the unit's descriptor store is off: listeners end with the daemon (FileDescriptorStoreMax=)"
+    case .untold where hasReturned: return "\(count) kept in the unit's descriptor store"
     case .untold:
       return
         "\(count) kept in the unit's descriptor store, if that is on (FileDescriptorStoreMax=); systemd does not say"

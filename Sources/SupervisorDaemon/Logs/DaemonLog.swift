@@ -11,6 +11,11 @@ package final class DaemonLog {
   private let output: NonBlockingOutput
   private let journal: JournalSocket?
   private let style: Style
+  /// Entries of a time in which journald was gone, and stderr, which led there, with it.
+  private var waiting: [[UInt8]] = []
+
+  /// So many entries wait for journald; those that come then are lost.
+  private static let waitingLimit = 256
 
   /// How a line of text says its level.
   package enum Style: Sendable { case plain, coloured, prioritized }
@@ -42,13 +47,24 @@ package final class DaemonLog {
       if let service { fields.append(("SERVICE", service)) }
       if let generation { fields.append(("GENERATION", "\(generation)")) }
       if let pid { fields.append(("PID", "\(pid)")) }
-      if journal.send(fields) { return }
+      let entry = JournalSocket.entry(fields)
+      if sendWaiting(to: journal), journal.send(entry) { return }
+      write(level, service: service, text)
+      if output.isBroken, waiting.count < Self.waitingLimit { waiting.append(entry) }
+      return
     }
     write(level, service: service, text)
   }
 
   /// Writes what still waits for a reader, as far as that goes now: for the end of the program.
   package func flush() { output.flush() }
+
+  /// In their order; false when journald still takes nothing.
+  private func sendWaiting(to journal: JournalSocket) -> Bool {
+    let sent = waiting.prefix { journal.send($0) }.count
+    waiting.removeFirst(sent)
+    return waiting.isEmpty
+  }
 
   private func write(_ level: LogLevel, service: String?, _ text: [String]) {
     let name = "fdsupervisord: " + (service.map { "\($0): " } ?? "")

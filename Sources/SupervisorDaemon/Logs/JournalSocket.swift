@@ -21,8 +21,9 @@ package final class JournalSocket {
   /// Sends one entry.
   ///
   /// False when journald is not there or does not read: then it is not in the journal.
-  package func send(_ fields: [(name: String, value: String)]) -> Bool {
-    let entry = Self.entry(fields)
+  package func send(_ fields: [(name: String, value: String)]) -> Bool { send(Self.entry(fields)) }
+
+  func send(_ entry: [UInt8]) -> Bool {
     // A restarted journald has another socket: the old one says ECONNREFUSED or ENOTCONN, once.
     for _ in 0..<2 {
       guard let socket = connected() else { return false }

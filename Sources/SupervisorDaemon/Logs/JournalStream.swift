@@ -1,5 +1,5 @@
-// A service's output on its way to journald, which may stall, restart or be gone. Cuts nothing, keeps
-// nothing.
+// A service's output on its way to journald, which may stall, restart or be gone. Cuts nothing, and keeps what fits
+// until journald is back.
 
 import Glibc
 import Supervisor
@@ -8,14 +8,21 @@ import Supervisor
 final class JournalStream {
   /// Bytes that may wait for journald, for each service.
   private static let limit = 64 << 10
-  private static let pause: Duration = .seconds(1)
+  /// Of what waits for a connection: together with the note about what is lost it fits into the queue of one.
+  private static let keptLimit = limit - (1 << 10)
+  /// Between two attempts to connect, growing while they fail; without output there is none.
+  private static let pauses: ClosedRange<Duration> = .seconds(1) ... .seconds(60)
 
   private let service: String
   private unowned let context: LogContext
   private var output: NonBlockingOutput?
   private var lines = LineAssembly()
+  /// Whole lines that wait for a connection.
+  private var waiting: [UInt8] = []
   private var lost = 0
+  private var pause = JournalStream.pauses.lowerBound
   private var nextAttempt = Clock.now()
+  private var timer: EventSource?
 
   /// Throws when there is no journald.
   init(service: String, in context: LogContext) throws(SystemError) {
@@ -23,7 +30,9 @@ final class JournalStream {
     output = try connect()
   }
 
-  /// Passes the bytes on as whole lines, or counts what is lost.
+  deinit { timer?.cancel() }
+
+  /// Passes the bytes on as whole lines; what has no room is counted.
   func write(_ bytes: UnsafeRawBufferPointer) {
     var complete: [UInt8] = []
     complete.reserveCapacity(bytes.count + 256)
@@ -43,31 +52,65 @@ final class JournalStream {
 
   private func send(_ lines: [UInt8]) {
     guard !lines.isEmpty else { return }
-    if output == nil || output?.isBroken == true { reconnect() }
+    takeBackFromBroken()
     if let output {
       output.write(lines)
+      takeBackFromBroken()
     } else {
-      lost += lines.withUnsafeBytes { newlines(in: $0) }
+      keep(lines)
+    }
+    if output == nil { connectAgain() }
+  }
+
+  /// journald went away: what it did not take waits for the next one.
+  private func takeBackFromBroken() {
+    guard let output, output.isBroken else { return }
+    keep(output.takeUndelivered())
+    lost += output.lost
+    self.output = nil
+  }
+
+  /// The last lines are kept, whole; those before them are counted.
+  private func keep(_ lines: [UInt8]) {
+    waiting += lines
+    guard waiting.count > Self.keptLimit else { return }
+    let end = waiting[(waiting.count - Self.keptLimit - 1)...].firstIndex(of: newline) ?? waiting.endIndex - 1
+    lost += waiting[...end].count { $0 == newline }
+    waiting.removeSubrange(...end)
+  }
+
+  private func connectAgain() {
+    guard Clock.now() >= nextAttempt else { return tryLater() }
+    do throws(SystemError) {
+      output = try connect()
+      (lost, pause, timer) = (0, Self.pauses.lowerBound, nil)
+      nextAttempt = Clock.now() + pause
+      output?.write(waiting)
+      waiting = []
+    } catch {
+      context.log.log(.debug, service: service, "\(error); its output waits")
+      nextAttempt = Clock.now() + pause
+      pause = min(pause * 2, Self.pauses.upperBound)
+      timer = nil
+      tryLater()
     }
   }
 
-  private func reconnect() {
-    lost += output?.lost ?? 0
-    output = nil
-    guard Clock.now() >= nextAttempt else { return }
-    nextAttempt = Clock.now() + Self.pause
+  private func tryLater() {
+    guard timer == nil else { return }
     do throws(SystemError) {
-      output = try connect()
-      lost = 0
+      timer = try context.loop.timer(at: nextAttempt, priority: .logs) { [weak self] in
+        self?.timer = nil
+        self?.connectAgain()
+      }
     } catch {
-      context.log.log(.debug, service: service, "\(error); output is dropped")
+      context.log.log(.debug, service: service, "\(error)")
     }
   }
 
   private func connect() throws(SystemError) -> NonBlockingOutput {
     try NonBlockingOutput(
       try context.connectToJournal(service), loop: context.loop, limit: Self.limit,
-      cause: "journald did not read",
-      alreadyLost: lost)
+      cause: "journald did not read", alreadyLost: lost)
   }
 }

@@ -16,6 +16,8 @@ package final class NonBlockingOutput {
   /// Lines that are lost and not yet told of.
   package private(set) var lost: Int
 
+  /// What waited when the other side went away, and how many lost lines were counted for it.
+  private var undelivered: (bytes: [UInt8], lines: Int) = ([], 0)
   private let channel: OutputChannel
   private let loop: EventLoop
   private let limit: Int
@@ -71,6 +73,13 @@ package final class NonBlockingOutput {
     stopWaiting()
   }
 
+  /// What a broken output did not get rid of, for another one in its place: it counts as lost no more.
+  package func takeUndelivered() -> [UInt8] {
+    lost -= undelivered.lines
+    defer { undelivered = ([], 0) }
+    return undelivered.bytes
+  }
+
   private func enqueue(_ lines: UnsafeRawBufferPointer) {
     // Once something was lost, nothing is taken before the note about it: its place in the text tells where.
     let room = lost > 0 ? 0 : limit - waiting
@@ -99,9 +108,11 @@ package final class NonBlockingOutput {
     let pending = queue.withUnsafeBytes { newlines(in: UnsafeRawBufferPointer(rebasing: $0[sent...])) }
     let told = note.flatMap { sent < $0.end ? $0.lines : nil }
     // A note that was not delivered is no lost line; what it told of still is untold.
-    lost += pending - (told == nil ? 0 : 1) + (told ?? 0)
+    let newlyLost = pending - (told == nil ? 0 : 1) + (told ?? 0)
+    lost += newlyLost
     reason = SystemError.text(code)
     isBroken = channel.isSocket && code != ENOBUFS && code != ENOMEM
+    if isBroken { undelivered = (Array(queue[sent...]), newlyLost) }
     sent = queue.count
     forgetWhatWasSent()
     stopWaiting()

@@ -130,6 +130,21 @@ struct DaemonLogTests {
     #expect(try second.available().hasPrefix("MESSAGE=three\n"))
   }
 
+  @Test(
+    "what is logged while journald and its stream are gone is in the journal when it is back, in its order")
+  func absentJournal() throws {
+    let pair = try socketPair()
+    let stage = try LogStage(output: try pair.takeWriting())
+    try pair.takeReading().close()
+    let log = DaemonLog(output: stage.output, journal: JournalSocket(path: stage.path("journal")))
+    log.log(.info, "one")
+    log.log(.info, "two")
+    let journald = try journald(stage.path("journal"))
+    log.log(.info, "three")
+    let messages = try journald.available().split(separator: "\n").filter { $0.hasPrefix("MESSAGE=") }
+    #expect(messages == ["MESSAGE=one", "MESSAGE=two", "MESSAGE=three"])
+  }
+
   @Test("only the very stream that systemd connected counts as the journal")
   func place() throws {
     let pair = try socketPair()

@@ -266,7 +266,7 @@ struct ServiceLogTests {
     #expect(ends.asked == ["app"])
   }
 
-  @Test("goes to a journal that was restarted, with the count of what was lost")
+  @Test("goes to a journal that was restarted, whole, although a line found nobody there")
   func journalRestarted() throws {
     let (first, second) = (try socketPair(), try socketPair())
     let ends = Ends(try first.takeWriting())
@@ -276,13 +276,32 @@ struct ServiceLogTests {
     let log = ServiceLog(service: "app", definition: .journal, in: stage.context)
     let output = try log.descriptorForLaunch()
     try first.takeReading().close()
-    try output.print("lost\n")
+    try output.print("one\n")
     try stage.settle()
-    // The next connection is not made earlier than a second after the first.
-    try stage.pass(.milliseconds(1010))
-    try output.print("kept\n")
+    try output.print("two\n")
     try stage.settle()
-    #expect(try reading.available() == "fdsupervisord: 1 line dropped: journald did not read\nkept\n")
+    #expect(try reading.available() == "one\ntwo\n")
+  }
+
+  @Test("waits for a journal that is gone, and goes there without more output; what has no room is counted")
+  func journalGone() throws {
+    let (first, second) = (try socketPair(), try socketPair())
+    let ends = Ends(try first.takeWriting())
+    let stage = try LogStage(place: .journal, journal: ends.next)
+    let log = ServiceLog(service: "app", definition: .journal, in: stage.context)
+    let output = try log.descriptorForLaunch()
+    try first.takeReading().close()
+    // 70,000 bytes in lines of ten; 63 KiB wait.
+    for part in 0..<7 {
+      try output.print((0..<1000).map { "\(100_000_000 + part * 1000 + $0)\n" }.joined())
+      try stage.settle()
+    }
+    ends.add(try second.takeWriting())
+    let reading = try second.takeReading()
+    try stage.pass(.milliseconds(1200))
+    let lines = try reading.available().split(separator: "\n")
+    #expect(lines.first == "fdsupervisord: 549 lines dropped: journald did not read")
+    #expect(lines.dropFirst().first == "100000549" && lines.last == "100006999" && lines.count == 6452)
   }
 }
 
