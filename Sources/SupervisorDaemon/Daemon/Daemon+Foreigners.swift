@@ -78,9 +78,10 @@ extension Daemon {
     }
   }
 
-  /// Neither the daemon nor below a service that is given one of these sockets; PID 1 may hold what it handed to us.
+  /// Neither the daemon nor below a service that is given one of these sockets; PID 1, or a user's systemd, may hold
+  /// what it handed to us.
   private func isForeign(_ pid: Int32, toSocketsOf service: Int) -> Bool {
-    if pid == ownPID || pid == 1 || orphans().contains(pid) { return false }
+    if pid == ownPID || pid == 1 || pid == unit.managerPID || orphans().contains(pid) { return false }
     guard let owner = owner(of: pid) else { return true }
     return Set(runtimes[owner].definition.sockets).isDisjoint(with: runtimes[service].definition.sockets)
   }

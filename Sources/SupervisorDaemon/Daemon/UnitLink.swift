@@ -12,6 +12,9 @@ final class UnitLink {
   let store: ListenerStore?
   /// Something came back from the store: then it is on, whatever is said.
   var hasReturned = false
+  /// The service manager's process: PID 1, or a user's systemd; it may hold our listeners, for it handed them to us, or
+  /// keeps them for us.
+  let managerPID: Int32
   /// What READY=1 waits for; nil when it waits for nothing any more.
   var startup: StartupProgress?
   var statusTimer: EventSource?
@@ -19,6 +22,7 @@ final class UnitLink {
 
   init(loop: EventLoop) {
     environment = UnitEnvironment(pid: getpid(), environmentValue)
+    managerPID = environment.role == .mainProcess ? getppid() : 1
     sender = environment.notifySocket.map { NotifySender(path: $0, loop: loop) }
     store = environment.mayStore ? sender.map { ListenerStore(sender: $0) } : nil
   }

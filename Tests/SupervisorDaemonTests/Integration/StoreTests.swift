@@ -164,6 +164,28 @@ import Testing
     #expect(notify.store.isEmpty && notify.values(of: "FDSTOREREMOVE").isEmpty)
   }
 
+  @Test("are as they were after a start that failed, and the next one waits a moment for a taken address")
+  func failedStart() throws {
+    let (path, other) = (world.path("app.sock"), World.address())
+    let local = socket("\"unix:\(path)\"") + (try service("serve"))
+    let first = try unit.start(local)
+    try unit.awaitReady()
+    let before = try world.inode()
+    try first.send(SIGKILL)
+    _ = try first.status()
+    let stranger = try SharedListener(other)
+    let second = try unit.start(local + socket("\"\(other)\"", named: "other"))
+    #expect(try second.status() == 1, "\(world.log)")
+    #expect(access(path, F_OK) == 0)
+    try unit.start(local + socket("\"\(other)\"", named: "other"))
+    try eventually("it waits") { world.log.components(of: "waiting a moment").count == 3 ? true : nil }
+    stranger.close()
+    try unit.awaitReady(2)
+    #expect(try world.inode() == before)
+    unit.notify.takeMessages()
+    #expect(unit.notify.store.count == 2)
+  }
+
   @Test("too many for the store are told")
   func tooMany() throws {
     let other = World.address()
@@ -173,6 +195,22 @@ import Testing
     #expect(world.log.contains("has room for 1, and there are 2 listeners: raise FileDescriptorStoreMax="))
     let doctor = try world.ctl("doctor")
     #expect(doctor.output.contains("raise FileDescriptorStoreMax="), "\(doctor.output)")
+  }
+}
+
+/// A listener that can be closed before its owner goes.
+private final class SharedListener {
+  private var descriptor: FileDescriptor?
+
+  init(_ address: String) throws { descriptor = try listener(on: address) }
+
+  func close() { descriptor = nil }
+}
+
+extension String {
+  /// What is between the places where some words are.
+  fileprivate func components(of words: String) -> [Substring] {
+    split(separator: words, omittingEmptySubsequences: false)
   }
 }
 
