@@ -64,7 +64,8 @@ final class EscapeTrial {
 extension Daemon {
   func answerDoctor(_ call: ControlCall) {
     var findings =
-      Examination.findings(keeper: keeperProgram, table: socketTable) + unit.findings(sockets.all)
+      Examination.findings(keeper: keeperProgram, table: socketTable, log: logs.place)
+      + unit.findings(sockets.all)
     let key = requests.newKey()
     do throws(SystemError) {
       let trial = try EscapeTrial(program: keeperProgram, devNull: devNull.number, loop: loop) {
@@ -84,8 +85,8 @@ extension Daemon {
 
 /// What can be seen without starting anything.
 enum Examination {
-  static func findings(keeper: String, table: SocketTable) -> [DoctorReply.Finding] {
-    [kernel, children, program(keeper), sockets(table), rights, descriptors, cgroup, journal]
+  static func findings(keeper: String, table: SocketTable, log: LogContext.Place) -> [DoctorReply.Finding] {
+    [kernel, children, program(keeper), sockets(table), rights, descriptors, cgroup, journal(log)]
   }
 
   private static var kernel: DoctorReply.Finding {
@@ -147,10 +148,16 @@ enum Examination {
         ?? "no cgroup v2; it is not needed")
   }
 
-  private static var journal: DoctorReply.Finding {
-    let ok = access("/run/systemd/journal/socket", W_OK) == 0
-    return .init(
-      name: "journal", ok: true,
-      message: ok ? "journald listens" : "no journald: output goes to the daemon's own output")
+  private static func journal(_ place: LogContext.Place) -> DoctorReply.Finding {
+    let listens = access("/run/systemd/journal/socket", W_OK) == 0
+    let message =
+      switch (listens, place) {
+      case (true, .journal): "journald listens, and the daemon logs there"
+      case (true, .elsewhere):
+        "journald listens; the daemon logs to its standard error, which does not lead there"
+      case (false, .journal): "journald is away: what is logged waits for it"
+      case (false, .elsewhere): "no journald: output goes to the daemon's own output"
+      }
+    return .init(name: "journal", ok: true, message: message)
   }
 }

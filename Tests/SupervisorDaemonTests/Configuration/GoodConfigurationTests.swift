@@ -17,6 +17,7 @@ struct GoodConfigurationTests {
     daemon.control = folder.path + "/run/control.sock"
     daemon.controlGroup = "adm"
     daemon.logLevel = .debug
+    daemon.readiness = .services
     #expect(configuration.daemon == daemon)
     #expect(configuration.sockets == [Self.web, Self.local, Self.datagram])
     #expect(configuration.services.map(\.name) == ["app", "db", "plain"])
@@ -144,6 +145,7 @@ struct GoodConfigurationTests {
     control = "run/control.sock"
     control_group = "adm"
     log_level = "debug"
+    ready = "services"
 
     [socket.web]
     listen = ["127.0.0.1:8000", "[::1]:8000"]

@@ -115,6 +115,27 @@ import Testing
     try awaitStatus("0 of 1 service running, 1 stopped")
   }
 
+  @Test("a loop that turns feeds the watchdog, and a stopped one does not")
+  func watchdog() throws {
+    let daemon = try unit.start(try service("app", "rest"), watchdog: .milliseconds(200))
+    try unit.awaitReady()
+    try eventually("WATCHDOG=1, five times") { unit.notify.values(of: "WATCHDOG").count >= 5 ? true : nil }
+    try daemon.send(SIGSTOP)
+    Clock.pause(.milliseconds(100))
+    let count = unit.notify.values(of: "WATCHDOG").count
+    Clock.pause(.milliseconds(400))
+    #expect(unit.notify.values(of: "WATCHDOG").count == count)
+    try daemon.send(SIGCONT)
+  }
+
+  @Test("the watchdog's SIGABRT ends the daemon, whatever the runtime wants to tell of it")
+  func abortion() throws {
+    let daemon = try unit.start(try service("app", "present=app", "rest"))
+    try unit.awaitReady()
+    try daemon.send(SIGABRT)
+    #expect(try daemon.status() == 128 + SIGABRT)
+  }
+
   @Test("nothing of it reaches a service")
   func environment() throws {
     let file = world.path("environment")

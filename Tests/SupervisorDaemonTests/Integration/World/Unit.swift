@@ -22,9 +22,12 @@ final class Unit {
     """
 
   /// - Parameter store: how many descriptors FDSTORE says may be stored; systemd before 254 says nothing.
-  @discardableResult func start(_ configuration: String, store: String? = nil) throws -> Spawned {
+  @discardableResult func start(
+    _ configuration: String, store: String? = nil, watchdog: Duration? = nil
+  ) throws -> Spawned {
     var environment = ["NOTIFY_SOCKET=\(notify.path)"]
     if let store { environment.append("FDSTORE=\(store)") }
+    if let watchdog { environment.append("WATCHDOG_USEC=\(watchdog.wholeNanoseconds / 1000)") }
     var extra: [CInt: CInt] = [:]
     let names = notify.store.keys.sorted()
     for (index, name) in names.enumerated() {
