@@ -109,7 +109,7 @@ package final class Daemon {
         + Text.counted(configuration.sockets.count, "socket"), kind: .daemonStarted)
     tellOfStore()
     keepListeners()
-    try loop.feedWatchdog()
+    feedWatchdog()
     begin(runtimes.indices.filter { runtimes[$0].definition.autostart })
     let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) {
       cl_release_startup_pages()

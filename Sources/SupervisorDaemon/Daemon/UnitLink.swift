@@ -65,6 +65,11 @@ extension Daemon {
     statusChanged()
   }
 
+  /// Variables that make no sense are told; they are no reason not to run.
+  func feedWatchdog() {
+    do throws(SystemError) { try loop.feedWatchdog() } catch { log.log(.warning, "\(error)") }
+  }
+
   /// After every round of events: perhaps the last service has its result.
   func sayReadyInTime() {
     guard let startup = unit.startup, shutdown == .notAsked, startup.isComplete(graph) else { return }

@@ -5,7 +5,7 @@
 /// The inode in sockfs makes it unique, so that FDSTOREREMOVE=1 takes out just this one; and it is the proof that a
 /// descriptor which comes back under the name is ours: a `.socket` unit may call its sockets what it likes, but not by
 /// their inodes. SOCKET is the name that the configuration had for it at the time; it may be renamed since.
-package struct StoreName: Hashable, Sendable {
+package struct StoreName: Hashable, Sendable, Codable {
   package var socket: String
   package var inode: UInt64
 
