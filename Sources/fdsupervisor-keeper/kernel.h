@@ -19,9 +19,10 @@ static inline long kernel6(long n, long a, long b, long c, long d, long e, long 
   return r;
 }
 
-/* clone(2) onto a stack of its own: the child calls function(argument) and must not return from it.
- * A C function can't call clone with CLONE_VM itself: the child would run on the parent's frame. */
-static inline long kernel_clone(long flags, void *stack_top, int *pidfd, void (*function)(void *), void *argument) {
+/* clone(2) or clone3(2) onto a stack of its own, by its number and first three arguments: the child calls
+ * function(argument) and must not return from it. A C function can't call clone with CLONE_VM itself: the child
+ * would run on the parent's frame. */
+static inline long kernel_clone(long call, long a, long b, long c, void (*function)(void *), void *argument) {
   register long r10 __asm__("r10") = 0;
   register long r8 __asm__("r8") = 0;
   register void (*r12)(void *) __asm__("r12") = function;
@@ -37,7 +38,7 @@ static inline long kernel_clone(long flags, void *stack_top, int *pidfd, void (*
       "ud2\n"
       "1:"
       : "=a"(r)
-      : "0"(__NR_clone), "D"(flags), "S"(stack_top), "d"(pidfd), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
+      : "0"(call), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
       : "rcx", "r11", "memory");
   return r;
 }
@@ -54,11 +55,11 @@ static inline long kernel6(long n, long a, long b, long c, long d, long e, long 
   return x0;
 }
 
-static inline long kernel_clone(long flags, void *stack_top, int *pidfd, void (*function)(void *), void *argument) {
-  register long x8 __asm__("x8") = __NR_clone;
-  register long x0 __asm__("x0") = flags;
-  register void *x1 __asm__("x1") = stack_top;
-  register int *x2 __asm__("x2") = pidfd;
+static inline long kernel_clone(long call, long a, long b, long c, void (*function)(void *), void *argument) {
+  register long x8 __asm__("x8") = call;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
   register long x3 __asm__("x3") = 0;
   register long x4 __asm__("x4") = 0;
   register void (*x9)(void *) __asm__("x9") = function;

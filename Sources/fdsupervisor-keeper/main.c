@@ -24,7 +24,7 @@
 
 enum { CONTROL = 0, CHILDREN = 1, MAIN = 2 }; /* the descriptors that stay open: MAIN is a pidfd */
 enum { SIG_KILL = 9, SIG_CHLD = 17 };
-enum { CHILD_STACK = 16384, E_CHILD = 10 };
+enum { CHILD_STACK = 16384, E_CHILD = 10, E_AGAIN = 11, E_NOMEM = 12 };
 enum { KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640, WITHHELD_MS = 500 };
 enum { PIDFD_PROCESS_GROUP = 4 }; /* pidfd_send_signal(2) PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9 */
 
@@ -91,6 +91,22 @@ static void block_signals(void) {
   KERNEL(rt_sigprocmask, 2 /* SIG_SETMASK */, &all, 0, sizeof all);
 }
 
+/* The main process, straight in the cgroup that the plan names: to move it there later would cost the kernel a
+ * grace period of milliseconds. Where that is refused (no clone3(2), as under some seccomp filters; no such cgroup any
+ * more) it is created beside the keeper, and `refusal` says why; limits of the cgroup (EAGAIN, ENOMEM) are the end. */
+static long create_main(struct launch *launch, long stack, int *pidfd, int *refusal) {
+  const __u64 flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+  *refusal = 0;
+  if (launch->plan->cgroup) {
+    struct clone_args arguments = {.flags = flags | CLONE_INTO_CGROUP, .pidfd = (__u64)pidfd,
+        .exit_signal = SIG_CHLD, .stack = (__u64)stack, .stack_size = CHILD_STACK, .cgroup = launch->plan->cgroup};
+    long pid = kernel_clone(__NR_clone3, (long)&arguments, sizeof arguments, 0, launch_child, launch);
+    if (pid >= 0 || pid == -E_AGAIN || pid == -E_NOMEM) return pid;
+    *refusal = (int)-pid;
+  }
+  return kernel_clone(__NR_clone, (long)flags | SIG_CHLD, stack + CHILD_STACK, (long)pidfd, launch_child, launch);
+}
+
 /* Maps the plan, starts the main process, says so, and forgets the plan. Returns the main's pid and pidfd. */
 static int start(int control, int plan_file, unsigned *stray_timeout_ms, int *main_fd) {
   struct keeper_plan head;
@@ -104,17 +120,16 @@ static int start(int control, int plan_file, unsigned *stray_timeout_ms, int *ma
   if (stack < 0 && stack > -4096) tell_failure(control, KEEPER_STEP_PLAN, stack);
 
   struct launch launch = {.base = (char *)map, .plan = (struct keeper_plan *)map};
-  int pidfd = -1;
+  int pidfd = -1, refusal;
   launch_relocate(&launch);
-  long pid = kernel_clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIG_CHLD, (void *)(stack + CHILD_STACK), &pidfd,
-                          launch_child, &launch);
+  long pid = create_main(&launch, stack, &pidfd, &refusal);
   if (pid < 0) tell_failure(control, KEEPER_STEP_CLONE, pid);
   if (launch.step) {
     struct child_exit gone;
     KERNEL(waitid, P_PID, pid, &gone, WEXITED, 0);
     tell_failure(control, launch.step, -launch.error);
   }
-  struct keeper_message message = {.kind = KEEPER_STARTED, .pid = (int)pid};
+  struct keeper_message message = {.kind = KEEPER_STARTED, .pid = (int)pid, .error = refusal};
   /* Descriptors in flight are limited per user (ETOOMANYREFS, unix(7)): the message counts without one. */
   if (tell(control, &message, pidfd) < 0) tell(control, &message, -1);
   *main_fd = pidfd;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define KEEPER_PLAN_MAGIC 0x4b45504cu /* "KEPL" */
-#define KEEPER_PLAN_VERSION 1u
+#define KEEPER_PLAN_VERSION 2u
 
 enum keeper_plan_flag {
   KEEPER_SET_USER = 1 << 0,      /* uid, gid and groups are to be set */
@@ -35,6 +35,7 @@ struct keeper_plan {
   uint32_t listen_pid;       /* where the digits of LISTEN_PID go (12 bytes are free there), or absent */
   uint32_t master_pid;       /* where the digits of EINHORN_MASTER_PID, the keeper's pid, go, likewise */
   uint32_t first_unused;     /* the first descriptor that the main process must not get */
+  uint32_t cgroup;           /* the descriptor of the cgroup that the main process is created in, or 0: the keeper's */
   uint32_t umask;
   int32_t nice;              /* -20 … 19 */
   int32_t oom_score_adjust;  /* -1000 … 1000 */
@@ -67,7 +68,7 @@ enum keeper_step {
 };
 
 enum keeper_message_kind {
-  KEEPER_STARTED = 1, /* the program runs: pid; its pidfd comes along (SCM_RIGHTS) */
+  KEEPER_STARTED = 1, /* the program runs: pid; its pidfd comes along (SCM_RIGHTS); error: why not in its cgroup */
   KEEPER_FAILED = 2,  /* nothing runs: step, error; the keeper exits */
   KEEPER_EXITED = 3,  /* the main process was reaped: code, status as waitid(2) gives them */
 };

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "control_groups.h"
 #include "holder_walk.h"
 #include "resident_pages.h"
 #include "socket_diag.h"

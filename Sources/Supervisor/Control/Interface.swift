@@ -145,9 +145,16 @@ package struct ServiceStatus: Codable, Hashable, Sendable {
   package var retryIn: Int?
   /// The report of the last relaunch.
   package var report: RelaunchReport?
+  /// Bytes that it uses; absent without a cgroup that counts them.
+  package var memory: Int?
+  /// Processor time of this generation, in milliseconds; absent without a cgroup.
+  package var cpu: Int?
+  /// Processes of this generation; absent without a cgroup.
+  package var tasks: Int?
 
   package enum CodingKeys: String, CodingKey {
-    case name, state, pid, generation, restarts, since, sockets, ports, message, report
+    case name, state, pid, generation, restarts, since, sockets, ports, message, report, memory, tasks
+    case cpu = "cpu_ms"
     case lastExit = "last_exit"
     case lastLines = "last_lines"
     case retryIn = "retry_in_ms"

@@ -94,7 +94,11 @@ extension ControlMethod {
       message: ?string,
       last_lines: ?[]string,
       retry_in_ms: ?int,
-      report: ?Report
+      report: ?Report,
+      # In bytes, milliseconds and processes; only with a delegated cgroup.
+      memory: ?int,
+      cpu_ms: ?int,
+      tasks: ?int
     )
 
     type LastExit (pid: int, status: ?int, signal: ?string, text: string)

@@ -14,6 +14,7 @@ package struct LastExit: Codable, Hashable, Sendable {
     switch reason {
     case .exited(let status): self.status = status
     case .signalled(let number, _): self.signal = SignalName.of(number)
+    case .outOfMemory: self.signal = SignalName.of(9)
     }
     self.text = reason.description
   }

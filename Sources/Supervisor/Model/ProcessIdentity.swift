@@ -15,8 +15,17 @@ package struct ProcessIdentity: Hashable, Sendable {
 package enum ExitReason: Hashable, Sendable {
   case exited(Int32)
   case signalled(Int32, coreDumped: Bool)
+  /// SIGKILL by the kernel, for want of memory: whose.
+  case outOfMemory(String)
 
   package var isSuccess: Bool { self == .exited(0) }
+  /// Ended by SIGKILL, whoever sent it.
+  package var isKill: Bool { self == .signalled(9, coreDumped: false) }
+
+  /// The same, when the kernel's counters say that memory was the reason.
+  package func explained(by memoryDeath: String?) -> ExitReason {
+    memoryDeath.map { .outOfMemory($0) } ?? self
+  }
 }
 
 extension ExitReason: CustomStringConvertible {
@@ -24,6 +33,7 @@ extension ExitReason: CustomStringConvertible {
     switch self {
     case .exited(let status): "exit \(status)"
     case .signalled(let number, let core): SignalName.of(number) + (core ? " (core dumped)" : "")
+    case .outOfMemory(let why): "SIGKILL by the kernel: \(why)"
     }
   }
 }

@@ -18,6 +18,8 @@ package struct ServiceDefinition: Hashable, Sendable {
   package var credentials = CredentialsDefinition()
   package var umask: UInt32 = 0o022
   package var limits: [LimitDefinition] = []
+  /// Of all its processes together; they need a delegated cgroup.
+  package var resources = ResourceDefinition()
   /// -20 … 19.
   package var nice: Int?
   package var noNewPrivileges = false

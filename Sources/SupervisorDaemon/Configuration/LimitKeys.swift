@@ -1,17 +1,27 @@
-// `limits = { nofile = 65536 }`: the names of getrlimit(2) in lower case.
+// `limits = { nofile = 65536, memory = "512MiB" }`: those of each process by the names of getrlimit(2) in lower case,
+// and those of the whole service.
 
 import Glibc
 import Supervisor
 
-extension Decoding where Value == [LimitDefinition] {
-  static let limits = LimitKeys.table.decoding("limits", from: [])
+/// What the one key says of two things.
+struct Limits: Sendable {
+  var ofProcesses: [LimitDefinition] = []
+  var ofService = ResourceDefinition()
+}
+
+extension Decoding where Value == Limits {
+  static let limits = LimitKeys.table.decoding("limits", from: Limits())
 }
 
 private enum LimitKeys {
-  static let table = KeyTable<[LimitDefinition]>(
-    resources.map { name, resource in limit(name, resource) }
-      // Of a cgroup, not of a process.
-      + ["cpu", "memory", "tasks"].map { .later($0) })
+  static let table = KeyTable<Limits>(
+    resources.map { name, resource in limit(name, resource) } + [
+      // A typing error in the unit would end the service at once, and for ever.
+      Key("memory", \.ofService.memory, .size(1 << 20...Int.max)),
+      Key("tasks", \.ofService.tasks, .integer(1...4_194_304)),
+      Key("cpu", \.ofService.cpu, .percentage),
+    ])
 
   /// The numbers of x86-64 and AArch64, asm-generic/resource.h; not all of them are visible in Swift.
   private static let resources: [(String, UInt32)] = [
@@ -21,10 +31,10 @@ private enum LimitKeys {
     ("rttime", 15),
   ]
 
-  private static func limit(_ name: String, _ resource: UInt32) -> Key<[LimitDefinition]> {
+  private static func limit(_ name: String, _ resource: UInt32) -> Key<Limits> {
     Key(name) { entry, limits, diagnostics in
       guard let (soft, hard) = Decoding.softAndHard.decode(entry.node, diagnostics) else { return }
-      limits.append(LimitDefinition(name: name, resource: resource, soft: soft, hard: hard))
+      limits.ofProcesses.append(LimitDefinition(name: name, resource: resource, soft: soft, hard: hard))
     }
   }
 }
@@ -43,6 +53,27 @@ extension Decoding where Value == (soft: UInt64, hard: UInt64) {
     if values[0] <= values[1] { return (values[0], values[1]) }
     diagnostics.error("the soft limit is greater than the hard limit", at: node.span)
     return nil
+  }
+}
+
+extension Decoding where Value == Int {
+  /// "50%" of one processor, "150%" of one and a half; the kernel knows no less than 1%.
+  fileprivate static let percentage = Decoding { node, diagnostics in
+    let form = "a share of one processor such as \"50%\" or \"150%\""
+    switch node.value {
+    case .string(let text) where text.hasSuffix("%"):
+      let digits = text.dropLast()
+      if digits.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(digits),
+        (1...1_000_000).contains(number)
+      {
+        return number
+      }
+      diagnostics.error("\(quoted(text)) is no \(form.dropFirst(2)), from \"1%\" up", at: node.span)
+      return nil
+    case .integer(let number, _):
+      return diagnostics.mismatch(form, node, remedy: "; write \"\(number)%\" for percent")
+    default: return diagnostics.mismatch(form, node)
+    }
   }
 }
 

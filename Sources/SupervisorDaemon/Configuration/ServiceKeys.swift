@@ -25,7 +25,11 @@ enum ServiceKeys {
     Key("group", \.definition.credentials.group, .account),
     Key("supplementary_groups", \.definition.credentials.supplementaryGroups, Decoding.account.array),
     Key("umask", \.definition.umask, .permissions),
-    Key("limits", \.definition.limits, .limits),
+    Key("limits") { entry, draft, diagnostics in
+      guard let limits = Decoding.limits.decode(entry.node, diagnostics) else { return }
+      draft.definition.limits = limits.ofProcesses
+      draft.definition.resources = limits.ofService
+    },
     Key("nice", \.definition.nice, .integer(-20...19)),
     Key("no_new_privileges", \.definition.noNewPrivileges, .boolean),
     Key("ambient_capabilities", \.definition.ambientCapabilities, Decoding.capability.array),

@@ -9,7 +9,11 @@ struct Arguments: Hashable {
   /// How `--check` answers.
   var format = Format.text
 
-  enum Purpose: Hashable { case supervise, check }
+  enum Purpose: Hashable {
+    case supervise, check
+    /// For ExecStopPost= of the unit: leaves the unit's cgroup so that systemd can start the daemon in it again.
+    case releaseCgroup
+  }
   enum Format: Hashable { case text, json }
 
   enum Command: Hashable {
@@ -30,6 +34,7 @@ struct Arguments: Hashable {
       case "--help", "-h": return .success(.help)
       case "--version": return .success(.version)
       case "--check": result.purpose = .check
+      case "--release-cgroup": result.purpose = .releaseCgroup
       case "--json": result.format = .json
       case "--config", "-c", "--control":
         guard let value = inline ?? rest.popFirst(), !value.isEmpty else {

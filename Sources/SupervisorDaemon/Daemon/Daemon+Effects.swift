@@ -45,7 +45,9 @@ extension Daemon {
     case .verify: deliver(.verified(verify(service)), to: service)
     case .launch(let generation): launch(service, generation: generation)
     case .signalMain(let signal): signalMain(signal, of: runtime)
-    case .scan: deliver(.scanned(generation: generation(of: service), strays(of: service)), to: service)
+    case .scan:
+      deliver(.scanned(generation: generation(of: service), strays(of: service)), to: service)
+      lookAtRemnant(service)
     case .terminateStrays(let strays):
       report(sweeper(of: service).terminate(strays.map(\.identity)), for: runtime)
     case .killStrays: killStrays(of: service)
@@ -100,9 +102,11 @@ extension Daemon {
   /// By pidfd from here, and by the keeper, which needs neither descriptors nor to see more than its children.
   private func killStrays(of service: Int) {
     let runtime = runtimes[service]
-    let round = sweeper(of: service).killAll(main: runtime.main) { visitor in
-      if let roots = roots(of: service) { Descendants.visit(roots, visitor) }
-    }
+    let round =
+      killCgroup(of: service)
+      ?? sweeper(of: service).killAll(main: runtime.main) { visitor in
+        if let roots = roots(of: service) { Descendants.visit(roots, visitor) }
+      }
     runtime.keeper?.sweep()
     report(round.refusals, for: runtime)
     let strays = describe(round.found, of: service).map { stray in
@@ -111,6 +115,7 @@ extension Daemon {
       return stray
     }
     deliver(.scanned(generation: generation(of: service), strays), to: service)
+    lookAtRemnant(service)
   }
 
   func sweeper(of service: Int) -> Sweeper {
@@ -143,7 +148,8 @@ extension Daemon {
     case .running:
       runtime.lastLines = []
       lookForStrangersSoon(service)
-    case .failed, .backingOff, .stopped, .blocked: break
+    case .failed, .stopped: cgroups.release(service: runtime.definition.name)
+    case .backingOff, .blocked: break
     }
     unit.startup?.note(service)
     statusChanged()

@@ -28,9 +28,8 @@ extension Daemon {
         request.limits.append(limit)
       }
       let output = try runtime.log.descriptorForLaunch()
-      let keeper = try Keeper(
-        program: keeperProgram, request: request,
-        descriptors: descriptors(for: runtime.definition.pass, output.number, listeners))
+      let given = descriptors(for: runtime.definition.pass, output.number, listeners)
+      let keeper = try makeKeeper(request, given, makeCgroup(of: service, generation: generation))
       runtime.keeper = keeper
       keepers[keeper.pid] = service
       runtime.keeperConnection = try loop.watch(keeper.connection, priority: .processes) {
@@ -40,9 +39,21 @@ extension Daemon {
       }
     } catch {
       let keeper: LaunchFailure.Keeper = runtime.keeper == nil ? .none : .exiting
+      if keeper == .none { _ = leaveCgroup(of: service) }
       deliver(
         .launchFailed(generation: generation, LaunchFailure(message: launchMessage(error), keeper: keeper)),
         to: service)
+    }
+  }
+
+  private func makeKeeper(
+    _ request: LaunchRequest, _ descriptors: [CInt], _ cgroup: GenerationGroup?
+  ) throws -> Keeper {
+    guard let cgroup else {
+      return try Keeper(program: keeperProgram, request: request, descriptors: descriptors)
+    }
+    return try cgroup.withDescriptor {
+      try Keeper(program: keeperProgram, request: request, descriptors: descriptors, cgroup: $0)
     }
   }
 
@@ -86,11 +97,13 @@ extension Daemon {
       switch message {
       case .started(let pid):
         runtime.main = keeper.main
+        if let code = keeper.cgroupRefusal { noteCgroupRefusal(code, of: service) }
         deliver(.executed(generation: keeper.generation, pid: pid), to: service)
       case .failed(let step, let error):
         let failure = LaunchFailure(step: step, error: error, request: keeper.request)
         deliver(.launchFailed(generation: keeper.generation, failure), to: service)
-      case .exited(let reason):
+      case .exited(let told):
+        let reason = told.isKill ? told.explained(by: runtime.cgroup?.memoryDeath) : told
         keepLastLines(of: service, after: reason)
         deliver(.mainExited(generation: keeper.generation, reason), to: service)
       }
@@ -160,6 +173,7 @@ extension Daemon {
     runtimes[service].adopted = .no
     // The last words of a generation are its own: a line that it did not finish ends here.
     runtimes[service].log.drainNow()
+    if leaveCgroup(of: service) == .populated { return sweepRemnant(of: service) }
     runtimes[service].sweeper = nil
     deliver(.treeEmptied(generation: generation), to: service)
   }
@@ -189,7 +203,8 @@ extension Daemon {
   func roots(of service: Int) -> Descendants.Roots? {
     let runtime = runtimes[service]
     if let keeper = runtime.keeper { return .below(keeper.pid) }
-    return runtime.adopted == .yes ? .including(orphans()) : nil
+    if runtime.adopted == .yes { return .including(orphans(of: service)) }
+    return runtime.remnant == .yes ? .including(cgroupRoots(of: service)) : nil
   }
 
   /// Children of the daemon that are neither keepers nor helpers of ours: what a killed keeper left to its subreaper.

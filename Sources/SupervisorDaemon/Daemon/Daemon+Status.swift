@@ -21,6 +21,9 @@ extension Daemon {
       status.retryIn = Int((backingOff.until - Clock.now()).milliseconds)
     }
     status.report = machine.report
+    if let use = runtime.cgroup?.use {
+      (status.memory, status.cpu, status.tasks) = (use.memory, use.cpu, use.tasks)
+    }
     return status
   }
 

@@ -11,7 +11,9 @@ extension Daemon {
     // One that was opened anew is not in the descriptor store yet.
     if !repaired.isEmpty { keepListeners() }
     var result = Verification(.clear, repaired: repaired)
-    if let finding = holdingOrphans(listeners) { result.verdict = .occupied(finding) }
+    if let finding = occupyingAbandoned(service) ?? holdingOrphans(listeners) {
+      result.verdict = .occupied(finding)
+    }
     let entries = ownedEntries(listeners)
     // Each of ours once: overlapping addresses show one listener twice, and a neighbour's queue is not ours.
     result.queued = listeners.compactMap { listener in

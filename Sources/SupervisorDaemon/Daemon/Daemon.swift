@@ -11,6 +11,9 @@ package final class Daemon {
   let logs: LogContext
   let log: DaemonLog
   let sockets: OwnedSockets
+  let cgroups: CgroupTree
+  /// Generations of a former daemon that did not die of SIGKILL, by service.
+  var abandoned: [String: [AbandonedGeneration]]
   let socketTable = SocketTable()
   let devNull: FileDescriptor
   /// Where the keeper's program is.
@@ -69,6 +72,10 @@ package final class Daemon {
     let server = try ControlServer(
       loop: loop, path: control, group: configuration.daemon.controlGroup, log: { log.log(.warning, $0) },
       onCall: { calls.receive($0) })
+    cgroups = CgroupTree(Delegation.find())
+    log.log(.info, cgroups.description)
+    // Before the sockets: who was left behind may have their addresses.
+    abandoned = AbandonedSweep.run(cgroups, claimed: [], log: log)
     do {
       sockets = try SocketStartup.open(configuration.sockets, activation: activation, log: log)
       devNull = try FileDescriptor.open("/dev/null", O_RDWR)
@@ -154,6 +161,7 @@ package final class Daemon {
     for remark in sockets.closeAll(unit.store == nil ? .removingPath : .handedOn) {
       log.log(.warning, remark, kind: .socketRemark)
     }
+    for runtime in runtimes { cgroups.release(service: runtime.definition.name) }
     requests.endAll()
     control?.close()
     log.log(.info, "stopped", kind: .daemonStopped)

@@ -66,6 +66,7 @@ extension Daemon {
     var findings =
       Examination.findings(keeper: keeperProgram, table: socketTable, log: logs.place)
       + unit.findings(sockets.all)
+    findings.append(cgroupFinding)
     let key = requests.newKey()
     do throws(SystemError) {
       let trial = try EscapeTrial(program: keeperProgram, devNull: devNull.number, loop: loop) {
@@ -83,10 +84,21 @@ extension Daemon {
   }
 }
 
+extension Daemon {
+  /// Not needed, unless a service has a limit that only a cgroup can keep.
+  private var cgroupFinding: DoctorReply.Finding {
+    let unmet = runtimes.compactMap { runtime in
+      cgroups.unmet(runtime.definition.resources).map { "service \(runtime.definition.name): \($0)" }
+    }
+    return .init(
+      name: "cgroups", ok: unmet.isEmpty, message: ([cgroups.description] + unmet).joined(separator: "; "))
+  }
+}
+
 /// What can be seen without starting anything.
 enum Examination {
   static func findings(keeper: String, table: SocketTable, log: LogContext.Place) -> [DoctorReply.Finding] {
-    [kernel, children, program(keeper), sockets(table), rights, descriptors, cgroup, journal(log)]
+    [kernel, children, program(keeper), sockets(table), rights, descriptors, journal(log)]
   }
 
   private static var kernel: DoctorReply.Finding {
@@ -134,18 +146,6 @@ enum Examination {
     return .init(
       name: "descriptors", ok: services >= 100,
       message: "\(limit.rlim_cur) open files: enough for some \(services) services")
-  }
-
-  private static var cgroup: DoctorReply.Finding {
-    let mounts =
-      contents(ofSmallFile: "/proc/self/mountinfo").map { String(decoding: $0, as: UTF8.self) } ?? ""
-    let mount = mounts.split(separator: "\n").first { $0.contains(" - cgroup2 ") }?.split(separator: " ")
-      .dropFirst(4)
-      .first
-    return .init(
-      name: "cgroup", ok: true,
-      message: mount.map { "cgroup v2 is mounted at \($0); it is not needed" }
-        ?? "no cgroup v2; it is not needed")
   }
 
   private static func journal(_ place: LogContext.Place) -> DoctorReply.Finding {

@@ -22,6 +22,7 @@ package enum Program {
                         $FDSUPERVISORD_CONTROL, else /run/fdsupervisord/control.sock for root,
                         $XDG_RUNTIME_DIR/fdsupervisord/control.sock for others
       --check           check the configuration and exit: 0, or 78 when it is wrong; --json: answer with JSON
+      --release-cgroup  for ExecStopPost= of a unit with Delegate=: see fdsupervisord(8)
       --version         say the version
       --help            this text
 
@@ -56,6 +57,10 @@ package enum Program {
   }
 
   private static func run(_ arguments: Arguments) -> Int32 {
+    if arguments.purpose == .releaseCgroup {
+      if let remark = CgroupRelease.run() { complain("fdsupervisord: \(remark)") }
+      return 0
+    }
     let path = arguments.configuration ?? standardConfiguration
     let configuration: Configuration
     let outcome = ConfigurationLoader.load(path)

@@ -13,6 +13,13 @@ final class ServiceRuntime {
   var main: Keeper.MainProcess?
   /// Its keeper was killed: what it kept is a child of the daemon now.
   var adopted: Adopted = .no
+  /// The cgroup of the current generation, until it was removed; nil where none was delegated.
+  var cgroup: GenerationGroup?
+  var cgroupKill = CgroupKill.notTried
+  /// The keeper is gone, and yet somebody is in the cgroup.
+  var remnant = Remnant.no
+  /// What was told of missing cgroups and limits: once is enough.
+  var cgroupRemark: String?
   var timer: EventSource?
   var sweeper: Sweeper?
   /// Strays of this generation of whom it was logged that they can't be signalled.
@@ -42,6 +49,8 @@ final class ServiceRuntime {
   private var unsaidLines: [String] = []
 
   enum Adopted { case no, yes }
+  enum CgroupKill { case notTried, tried }
+  enum Remnant { case no, yes }
 
   /// The last lines, once: they belong to the first message that tells of the failure.
   func takeUnsaidLines() -> [String] {

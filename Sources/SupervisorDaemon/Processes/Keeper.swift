@@ -17,6 +17,9 @@ package final class Keeper {
   /// Kept after its death: its process group is signalled through it.
   package private(set) var main: MainProcess?
 
+  /// Why the main process is not in the cgroup it was meant for (errno of clone3(2)); nil when it is, or none was.
+  package private(set) var cgroupRefusal: Int32?
+
   private let control: FileDescriptor
 
   /// The pidfd of a main process, in a box, because owners can't be copied.
@@ -35,8 +38,12 @@ package final class Keeper {
   ///
   /// Returns as soon as the keeper runs.
   ///
-  /// - Parameter descriptors: what the main process gets as 0, 1, 2, 3 …
-  package init(program: String, request: LaunchRequest, descriptors: [CInt]) throws(SystemError) {
+  /// - Parameters:
+  ///   - descriptors: what the main process gets as 0, 1, 2, 3 …
+  ///   - cgroup: the directory of the cgroup that the main process is created in; nil: that of the keeper.
+  package init(program: String, request: LaunchRequest, descriptors: [CInt], cgroup: CInt? = nil)
+    throws(SystemError)
+  {
     var ends: (CInt, CInt) = (-1, -1)
     let made = withUnsafeMutableBytes(of: &ends) {
       socketpair(
@@ -46,8 +53,10 @@ package final class Keeper {
     if made == -1 { throw SystemError("create a socket pair") }
     let ours = FileDescriptor(owning: ends.0)
     let theirs = FileDescriptor(owning: ends.1)
-    let plan = try LaunchPlan(request, firstUnusedDescriptor: descriptors.count).file()
-    let numbers = descriptors + [theirs.number, plan.number]
+    let plan = try LaunchPlan(
+      request, firstUnusedDescriptor: descriptors.count, cgroup: cgroup.map { _ in descriptors.count + 2 }
+    ).file()
+    let numbers = descriptors + [theirs.number, plan.number] + [cgroup].compactMap { $0 }
     var pid: pid_t = 0
     let title = "\(request.service)/\(request.generation)"
     let arguments = ["fdsupervisor-keeper", title, String(descriptors.count), String(descriptors.count + 1)]
@@ -91,6 +100,7 @@ package final class Keeper {
     guard received.length == MemoryLayout<keeper_message>.size else { return nil }
     switch message.kind {
     case UInt32(KEEPER_STARTED.rawValue):
+      if message.error != 0 { cgroupRefusal = message.error }
       if let descriptor {
         main = MainProcess(PidFD(owning: descriptor, pid: message.pid))
       } else {

@@ -9,12 +9,14 @@ import Supervisor
 struct LaunchPlan {
   private(set) var bytes: [UInt8]
 
-  init(_ request: LaunchRequest, firstUnusedDescriptor: Int) {
+  /// - Parameter cgroup: the number that the descriptor of its cgroup has in the keeper.
+  init(_ request: LaunchRequest, firstUnusedDescriptor: Int, cgroup: Int? = nil) {
     var plan = keeper_plan()
     bytes = [UInt8](repeating: 0, count: MemoryLayout<keeper_plan>.stride)
     plan.magic = KEEPER_PLAN_MAGIC
     plan.version = KEEPER_PLAN_VERSION
     plan.first_unused = UInt32(firstUnusedDescriptor)
+    plan.cgroup = UInt32(cgroup ?? 0)
     plan.umask = request.umask
     plan.stray_timeout_ms = UInt32(clamping: request.strayTimeout.wholeNanoseconds / 1_000_000)
     plan.ambient_capabilities = request.ambientCapabilities

@@ -132,6 +132,11 @@ package final class Sweeper {
     }
   }
 
+  /// Tells when these end, whom somebody else kills.
+  package func attend(_ strays: [Descendant]) {
+    for descendant in strays { watch(descendant.stat.identity) }
+  }
+
   private func watch(_ identity: ProcessIdentity) {
     guard watched[identity] == nil, watched.count < Self.watchLimit else { return }
     do {

@@ -112,6 +112,9 @@ struct GoodConfigurationTests {
       LimitDefinition(name: "nproc", resource: 6, soft: 100, hard: .max),
       LimitDefinition(name: "memlock", resource: 8, soft: 65536, hard: 65536),
     ]
+    app.resources.memory = 512 << 20
+    app.resources.tasks = 100
+    app.resources.cpu = 150
     app.nice = -5
     app.noNewPrivileges = true
     app.ambientCapabilities = ["CAP_NET_BIND_SERVICE", "CAP_KILL"]
@@ -184,7 +187,13 @@ struct GoodConfigurationTests {
     group = 33
     supplementary_groups = ["adm", 4]
     umask = 0o027
-    limits = { nofile = 65536, core = "infinity", nproc = [100, "infinity"], memlock = "64KiB" }
+    limits.nofile = 65536
+    limits.core = "infinity"
+    limits.nproc = [100, "infinity"]
+    limits.memlock = "64KiB"
+    limits.memory = "512MiB"
+    limits.tasks = 100
+    limits.cpu = "150%"
     nice = -5
     no_new_privileges = true
     ambient_capabilities = ["CAP_NET_BIND_SERVICE", "kill"]

@@ -96,6 +96,21 @@ struct ServiceDiagnosticTests {
       "12: error: unknown key 'nofiles' in limits; did you mean 'nofile'?\n"
         + "limits = { nofiles = 1 }\n           ^~~~~~~"),
     Golden(
+      service: "limits = { memory = 512 }",
+      "21: error: 512 bytes are outside 1048576…9223372036854775807\n"
+        + "limits = { memory = 512 }\n                    ^~~"),
+    Golden(
+      service: "limits = { tasks = 0 }",
+      "20: error: 0 is outside 1…4194304\nlimits = { tasks = 0 }\n                   ^"),
+    Golden(
+      service: "limits = { cpu = 50 }",
+      "18: error: expected a share of one processor such as \"50%\" or \"150%\", found an integer; "
+        + "write \"50%\" for percent\nlimits = { cpu = 50 }\n                 ^~"),
+    Golden(
+      service: "limits = { cpu = \"0%\" }",
+      "18: error: '0%' is no share of one processor such as \"50%\" or \"150%\", from \"1%\" up\n"
+        + "limits = { cpu = \"0%\" }\n                 ^~~~"),
+    Golden(
       service: "limits = { core = [2, 1] }",
       "19: error: the soft limit is greater than the hard limit\n"
         + "limits = { core = [2, 1] }\n                  ^~~~~~"),
@@ -165,9 +180,6 @@ struct ServiceDiagnosticTests {
     Golden(
       service: "readiness = { http = \"x\" }",
       "15: error: readiness by 'http' is not supported yet\nreadiness = { http = \"x\" }\n              ^~~~"),
-    Golden(
-      service: "limits = { memory = \"1GiB\" }",
-      "12: error: 'memory' is not supported yet\nlimits = { memory = \"1GiB\" }\n           ^~~~~~"),
   ]
 
   static let wholes = [

@@ -117,4 +117,26 @@ struct KeeperTests {
     if answer == "refused" { kept.letGo() }
     #expect(try kept.awaitEnd() == .exited(0))
   }
+
+  @Test("creates the program in the cgroup that it is given, and stays outside itself")
+  func cgroup() throws {
+    let own = try OwnCgroup()
+    let folder = try own.group.open()
+    let kept = try KeptProcess(["/bin/sh", "-c", "read line"], cgroup: folder.number)
+    let main = try kept.main()
+    #expect(own.group.members == [main])
+    #expect(kept.keeper?.cgroupRefusal == nil)
+    try kept.tell("go")
+    #expect(try kept.message() == .exited(.exited(0)))
+    #expect(own.group.remove() == .removed)
+  }
+
+  @Test("creates the program beside itself when the cgroup is none, and says so")
+  func noCgroup() throws {
+    let file = try FileDescriptor.open("/dev/null", O_RDONLY)
+    let kept = try KeptProcess(["/bin/sh", "-c", "exit 3"], cgroup: file.number)
+    _ = try kept.main()
+    #expect(kept.keeper?.cgroupRefusal == EBADF)
+    #expect(try kept.message() == .exited(.exited(3)))
+  }
 }

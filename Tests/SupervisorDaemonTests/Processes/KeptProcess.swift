@@ -18,7 +18,9 @@ final class KeptProcess {
   private let process: PidFD
 
   /// Starts a program with arguments below a keeper.
-  init(_ arguments: [String], change: (inout LaunchRequest) -> Void = { _ in }) throws {
+  init(
+    _ arguments: [String], cgroup: CInt? = nil, change: (inout LaunchRequest) -> Void = { _ in }
+  ) throws {
     var request = LaunchRequest(
       service: "app", generation: 1, arguments: arguments, environment: ["PATH=/usr/bin:/bin"],
       programs: [arguments[0]])
@@ -36,7 +38,7 @@ final class KeptProcess {
     loop = try EventLoop()
     let keeper = try Keeper(
       program: try ChildProcess.built("fdsupervisor-keeper"), request: request,
-      descriptors: [theirs.number, theirs.number, theirs.number])
+      descriptors: [theirs.number, theirs.number, theirs.number], cgroup: cgroup)
     pid = keeper.pid
     self.keeper = keeper
     process = try PidFD.open(try #require(ProcessTable.stat(of: keeper.pid)).identity)

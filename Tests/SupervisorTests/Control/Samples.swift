@@ -15,6 +15,9 @@ enum Samples {
     status.lastLines = ["l"]
     status.retryIn = 5
     status.report = fullReport
+    status.memory = 1 << 20
+    status.cpu = 5
+    status.tasks = 1
     return status
   }
 

@@ -40,14 +40,16 @@ enum Layers {
       folder: "SupervisorDaemon/Processes", folders: ["Model", "System", "Loop"],
       modules: ["Supervisor", "CLinux", "CKeeper", "Glibc"]),
     Layer(
+      folder: "SupervisorDaemon/Cgroups", folders: ["Model", "System"],
+      modules: ["Supervisor", "CLinux", "Glibc"]),
+    Layer(
       folder: "SupervisorDaemon/Server", folders: ["Model", "System", "Loop", "Control"],
       modules: ["Supervisor", "CLinux", "Glibc", "FoundationEssentials"]),
     Layer(
       folder: "SupervisorDaemon/Daemon",
       folders: [
         "Model", "System", "Control", "Ports", "Services", "Configuration", "Loop", "Sockets", "Logs",
-        "Processes",
-        "Server", "Systemd",
+        "Processes", "Cgroups", "Server", "Systemd",
       ],
       modules: ["Supervisor", "CLinux", "CSystemd", "CKeeper", "Glibc", "FoundationEssentials"]),
 

@@ -5,9 +5,11 @@ package enum StatusText {
   package static func lines(_ reply: StatusReply, now: Double, style: TerminalStyle = .plain) -> [String] {
     if reply.services.isEmpty { return ["no services"] }
     var table = TextTable()
-    let titles = ["NAME", "STATE", "PID", "GENERATION", "RESTARTS", "SINCE", "LISTENS"]
+    let showsUse = reply.services.contains { $0.cpu != nil }
+    let columns = showsUse ? ["MEMORY", "CPU"] : []
+    let titles = ["NAME", "STATE", "PID", "GENERATION", "RESTARTS", "SINCE"] + columns + ["LISTENS"]
     table.append(titles.map { .init($0, paint: style.bold) })
-    for service in reply.services { table.append(row(service, now, style)) }
+    for service in reply.services { table.append(row(service, now, showsUse ? use(of: service) : [], style)) }
     var lines: [String] = []
     for (index, line) in table.lines.enumerated() {
       lines.append(line)
@@ -16,15 +18,23 @@ package enum StatusText {
     return lines
   }
 
-  private static func row(_ service: ServiceStatus, _ now: Double, _ style: TerminalStyle) -> [TextTable.Cell]
-  {
+  private static func use(of service: ServiceStatus) -> [TextTable.Cell] {
+    [
+      .init(service.memory.map(Text.size) ?? "-"),
+      .init(service.cpu.map { Text.duration(milliseconds: Double($0)) } ?? "-"),
+    ]
+  }
+
+  private static func row(
+    _ service: ServiceStatus, _ now: Double, _ use: [TextTable.Cell], _ style: TerminalStyle
+  ) -> [TextTable.Cell] {
     let listens = service.sockets + service.ports
     return [
       .init(service.name), .init(service.state.rawValue, paint: style.state(service.state)),
       .init(service.pid.map(String.init) ?? "-"), .init("\(service.generation)"),
       .init("\(service.restarts)"),
-      .init(Text.age(now - service.since)), .init(listens.isEmpty ? "-" : listens.joined(separator: " ")),
-    ]
+      .init(Text.age(now - service.since)),
+    ] + use + [.init(listens.isEmpty ? "-" : listens.joined(separator: " "))]
   }
 
   private static func remarks(_ service: ServiceStatus, _ style: TerminalStyle) -> [String] {

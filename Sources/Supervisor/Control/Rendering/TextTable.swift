@@ -81,6 +81,17 @@ package enum Text {
     return Duration.microseconds(Int64(min(milliseconds, 1e12) * 1000)).text
   }
 
+  /// Bytes as a person would say them: "512 B", "43.1 MiB".
+  package static func size(_ bytes: Int) -> String {
+    var tenths = bytes * 10
+    if bytes < 1024 { return "\(bytes) B" }
+    for unit in ["KiB", "MiB", "GiB"] {
+      tenths /= 1024
+      if tenths < 10240 || unit == "GiB" { return "\(tenths / 10).\(tenths % 10) \(unit)" }
+    }
+    return "\(bytes) B"
+  }
+
   /// "1 connection", "3 connections".
   package static func counted(_ count: Int, _ noun: String) -> String {
     "\(count) \(noun)\(count == 1 ? "" : "s")"
