@@ -5,10 +5,13 @@ SEEDS ?= 100000
 PYTHON := examples/demo examples/origin/server.py bench/bench.py
 
 .DEFAULT_GOAL := build
-.PHONY: build release run test bench check format man setup clean help
+PREFIX ?= /usr/local
+export DESTDIR PREFIX
+
+.PHONY: build release run test test-systemd bench install uninstall check format man setup clean help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: ## install what is missing (Debian, Ubuntu)
 	@scripts/setup
@@ -24,15 +27,27 @@ run: release ## the demonstration: a leaked port, without and with fdsupervisord
 
 test: setup ## every test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	$(SWIFT) test --skip-build --skip SystemdTests
+	@scripts/test-systemd
 	FDSUPERVISOR_SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test --skip-build --filter SimulationTests
+
+test-systemd: setup ## the tests under a real systemd, in a box of its own
+	$(SWIFT) build --build-tests
+	@scripts/test-systemd
 
 bench: release ## benchmarks beside the peers that are installed
 	@bench/bench.py --binaries $(RELEASE)
 
+install: ## install below PREFIX (/usr/local) and DESTDIR what `make release` built
+	@test -x $(RELEASE)/fdsupervisord || $(MAKE) --no-print-directory release
+	@scripts/install --binaries $(RELEASE)
+
+uninstall: ## remove it again; the configuration stays
+	@scripts/install --remove
+
 check: setup man ## format, warnings, man pages, scripts, our own rules
 	$(SWIFT) format lint --recursive --strict Package.swift Sources Tests
-	bash -n .ci/run scripts/setup scripts/check-man
+	bash -n .ci/run scripts/setup scripts/check-man scripts/install scripts/test-systemd Tests/Box/systemd-box
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(PYTHON)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter Tidy
