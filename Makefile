@@ -8,7 +8,7 @@ PYTHON := examples/demo examples/origin/server.py bench/bench.py
 PREFIX ?= /usr/local
 export DESTDIR PREFIX
 
-.PHONY: build release run test test-systemd bench install uninstall check format man setup clean help
+.PHONY: build release run test test-systemd bench install uninstall deb check format man setup clean help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,9 +45,13 @@ install: ## install below PREFIX (/usr/local) and DESTDIR what `make release` bu
 uninstall: ## remove it again; the configuration stays
 	@scripts/install --remove
 
+deb: release ## a Debian package, in .build
+	@scripts/make-deb --binaries $(RELEASE)
+
 check: setup man ## format, warnings, man pages, scripts, our own rules
 	$(SWIFT) format lint --recursive --strict Package.swift Sources Tests
-	bash -n .ci/run scripts/setup scripts/check-man scripts/install scripts/test-systemd Tests/Box/systemd-box
+	for script in .ci/run Tests/Box/systemd-box $$(find scripts -maxdepth 1 -type f); do bash -n $$script || exit 1; done
+	for script in scripts/debian/p*; do sh -n $$script || exit 1; done
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(PYTHON)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter Tidy
