@@ -100,7 +100,7 @@ extension Box {
 
   /// The lines of a unit that say how it runs.
   fileprivate func directives(_ path: String) -> Set<String> {
-    let naming = ["#", "[", "ExecStart=", "RuntimeDirectory=", "Description="]
+    let naming = ["#", "[", "ExecStart=", "ExecReload=", "RuntimeDirectory=", "Description="]
     return Set(
       text(of: path).split(separator: "\n").map(String.init).filter { line in
         !naming.contains { line.hasPrefix($0) }
