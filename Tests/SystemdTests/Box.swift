@@ -35,6 +35,8 @@ final class Box: Sendable {
     self.name = name
     self.process = process
     keepAlive = try pipe.writing.duplicate().release()
+    // Where every user may execute it, wherever the sources lie.
+    try run("install", "-m", "755", "-D", Self.program("misbehaving"), Self.service)
   }
 
   deinit {
@@ -61,6 +63,9 @@ final class Box: Sendable {
     return sources + "/.build/debug"
   }()
   static func program(_ name: String) -> String { "\(programs)/\(name)" }
+
+  /// The fixture `misbehaving`, inside.
+  static let service = "/usr/local/lib/misbehaving"
 
   /// Why no box can be booted here; nil where one can.
   static let obstacle: String? = {

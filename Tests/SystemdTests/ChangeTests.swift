@@ -12,7 +12,7 @@ extension UnderSystemd {
     }
 
     private func idle(_ number: Int) -> String {
-      "[service.other]\ncommand = [\"\(Box.program("misbehaving"))\", \"print=\(number)\", \"patient\", \"rest\"]\n"
+      "[service.other]\ncommand = [\"\(Box.service)\", \"print=\(number)\", \"patient\", \"rest\"]\n"
     }
 
     /// Under load, three times: the clients and the service do not notice.

@@ -83,7 +83,7 @@ extension UnderSystemd {
       let address = Sample.address()
       let daemon = try Instance(
         Sample.socket("web", "\"\(address)\"") + Sample.service()
-          + "[service.broken]\ncommand = [\"\(Box.program("misbehaving"))\", \"exit=3\"]\nrestart = \"never\"\n",
+          + "[service.broken]\ncommand = [\"\(Box.service)\", \"exit=3\"]\nrestart = \"never\"\n",
         in: Box.shared)
       try daemon.start()
       #expect(try daemon.status().state == .running)

@@ -29,7 +29,7 @@ enum Sample {
   static func service(_ name: String = "app", sockets: String = "\"web\"", more: String = "") -> String {
     """
     [service.\(name)]
-    command = ["\(Box.program("misbehaving"))", "patient", "serve"]
+    command = ["\(Box.service)", "patient", "serve"]
     sockets = [\(sockets)]
     \(more)
 

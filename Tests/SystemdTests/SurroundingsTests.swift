@@ -29,7 +29,7 @@ extension UnderSystemd {
       let daemon = try Instance(
         """
         [service.\(name)]
-        command = ["\(Box.program("misbehaving"))", "print=plain", "print=<3>grave", "patient", "rest"]
+        command = ["\(Box.service)", "print=plain", "print=<3>grave", "patient", "rest"]
         """, in: Box.shared)
       try daemon.start()
       let lines = try eventually("two lines in the journal") { () -> [Substring]? in
@@ -48,7 +48,7 @@ extension UnderSystemd {
       let daemon = try Instance(
         """
         [service.\(name)]
-        command = ["\(Box.program("misbehaving"))", "print=hello", "patient", "rest"]
+        command = ["\(Box.service)", "print=hello", "patient", "rest"]
         """, in: Box.shared)
       try daemon.start()
       let journald = [
@@ -72,7 +72,7 @@ extension UnderSystemd {
     func catalogue() throws {
       let name = "s\(UInt32.random(in: 0...UInt32.max))"
       let daemon = try Instance(
-        "[service.\(name)]\ncommand = [\"\(Box.program("misbehaving"))\", \"exit=3\"]\nrestart = \"never\"\n",
+        "[service.\(name)]\ncommand = [\"\(Box.service)\", \"exit=3\"]\nrestart = \"never\"\n",
         in: Box.shared)
       try daemon.start()
       let text = try eventually("an explanation") { () -> String? in

@@ -80,6 +80,34 @@ extension UnderSystemd {
       try box.run("rm", "/etc/fdsupervisord.d/app.toml")
     }
 
+    @Test("start a daemon of a user")
+    func ofUser() throws {
+      let box = try Box.shared
+      let (address, home) = (Sample.address(), "/var/lib/user-trial")
+      // A manager for a user without a login, which needs neither logind nor a bus.
+      try box.run(
+        "systemd-run", "--quiet", "--unit=user-trial", "--property=User=nobody", "--property=Delegate=yes",
+        "--property=RuntimeDirectory=user-trial", "--property=StateDirectory=user-trial",
+        "--property=Type=notify",
+        "--setenv=XDG_RUNTIME_DIR=/run/user-trial", "--setenv=HOME=\(home)", "/lib/systemd/systemd", "--user")
+      try box.write(
+        Sample.socket("web", "\"\(address)\"") + Sample.service(), to: "\(home)/.config/fdsupervisord.toml")
+      try box.run("chown", "--recursive", "nobody", home)
+      let asUser = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "env"]
+      let known = ["XDG_RUNTIME_DIR=/run/user-trial", "HOME=\(home)"]
+      let systemctl = box.command(asUser + known + ["systemctl", "--user"])
+      let started = try Program.run(systemctl + ["start", "fdsupervisord"])
+      #expect(started.status == 0, "\(started)")
+      let status = box.command(asUser + known + ["fdsupervisorctl", "status", "app"])
+      try eventually("a running service") {
+        try Program.run(status).output.contains("running") ? true : nil
+      }
+      #expect(try Load(on: address, in: box).end().isFlawless)
+      let stopped = try Program.run(systemctl + ["stop", "fdsupervisord"])
+      #expect(stopped.status == 0, "\(stopped)")
+      try box.run("systemctl", "stop", "user-trial")
+    }
+
     @Test("do not try a wrong configuration again and again")
     func wrongConfiguration() throws {
       let daemon = try Instance("[service.app]\ncomand = [\"x\"]\n", in: Box.shared)
