@@ -2,16 +2,16 @@
 SWIFT ?= swift
 RELEASE := .build/release
 SEEDS ?= 100000
-PYTHON := examples/demo examples/origin/server.py bench/bench.py
+PYTHON := examples/demo examples/origin/server.py bench/bench.py bench/systemd.py
 
 .DEFAULT_GOAL := build
 PREFIX ?= /usr/local
 export DESTDIR PREFIX
 
-.PHONY: build release run test test-systemd bench install uninstall deb check format man setup clean help
+.PHONY: build release run test test-systemd bench bench-systemd install uninstall deb check format man setup clean help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## install what is missing (Debian, Ubuntu)
 	@scripts/setup
@@ -37,6 +37,9 @@ test-systemd: setup ## the tests under a real systemd, in a box of its own
 
 bench: release ## benchmarks beside the peers that are installed
 	@bench/bench.py --binaries $(RELEASE)
+
+bench-systemd: release ## what clients notice of restarts and deaths, beside plain socket activation
+	@bench/systemd.py --binaries $(RELEASE)
 
 install: ## install below PREFIX (/usr/local) and DESTDIR what `make release` built
 	@test -x $(RELEASE)/fdsupervisord || $(MAKE) --no-print-directory release
