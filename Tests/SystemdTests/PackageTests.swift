@@ -29,7 +29,8 @@ extension UnderSystemd {
       let load = try Load(on: address, in: box)
       let before = try service(in: box)
       let upgrade = try box.attempt("dpkg", "--install", package, within: .seconds(60))
-      #expect(upgrade.status == 0 && upgrade.errors.contains("former version") != Feature.reexec, "\(upgrade)")
+      #expect(
+        upgrade.status == 0 && upgrade.errors.contains("former version") != Feature.reexec, "\(upgrade)")
       #expect(try service(in: box) == before)
       let result = try load.end()
       #expect(result.isFlawless, "\(result)")

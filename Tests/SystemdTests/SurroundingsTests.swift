@@ -9,7 +9,8 @@ extension UnderSystemd {
       "show each service by its name in systemd-cgls(1), and are left as they were",
       .enabled(if: Feature.cgroups, "skipped: services have no cgroups of their own"))
     func cgroups() throws {
-      let daemon = try Instance(Sample.service("shop", sockets: ""), in: Box.shared)
+      let daemon = try Instance(
+        "[service.shop]\ncommand = [\"\(Box.service)\", \"patient\", \"rest\"]\n", in: Box.shared)
       try daemon.start()
       try eventually("a running service") { try daemon.status("shop").state == .running ? true : nil }
       let tree = try daemon.box.run("systemd-cgls", "--no-pager", "--unit", daemon.unit)
