@@ -3,7 +3,6 @@
 import Supervisor
 
 enum Feature {
-  static let store = accepts("[daemon]\nready = \"services\"\n")
   static let survive = accepts("[service.a]\ncommand = [\"true\"]\nsurvive = true\n")
   static let cgroups = accepts("[service.a]\ncommand = [\"true\"]\nlimits = { memory = \"512MiB\" }\n")
   static let reload = hasVerb("reload-config")

@@ -4,8 +4,7 @@ import Supervisor
 import Testing
 
 extension UnderSystemd {
-  @Suite("the descriptor store", .enabled(if: Feature.store, "skipped: the daemon does not use it"))
-  struct Store {
+  @Suite("the descriptor store") struct Store {
     let address = Sample.address()
     let path = "/run/store-\(UInt32.random(in: 0...UInt32.max)).sock"
 
@@ -76,8 +75,7 @@ extension UnderSystemd {
     }
   }
 
-  @Suite("what the daemon tells systemd", .enabled(if: Feature.store, "skipped: the daemon does not tell it"))
-  struct Told {
+  @Suite("what the daemon tells systemd") struct Told {
     @Test("is ready once its services are, and has a line for systemctl status")
     func ready() throws {
       let address = Sample.address()
