@@ -2,13 +2,16 @@
 SWIFT ?= swift
 RELEASE := .build/release
 SEEDS ?= 100000
-PYTHON := examples/demo examples/origin/server.py bench/bench.py
+PYTHON := examples/demo examples/origin/server.py bench/bench.py bench/systemd.py
 
 .DEFAULT_GOAL := build
-.PHONY: build release run test bench check format man setup clean help
+PREFIX ?= /usr/local
+export DESTDIR PREFIX
+
+.PHONY: build release run test test-systemd bench bench-systemd install uninstall deb check format man setup clean help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## install what is missing (Debian, Ubuntu)
 	@scripts/setup
@@ -24,15 +27,34 @@ run: release ## the demonstration: a leaked port, without and with fdsupervisord
 
 test: setup ## every test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	$(SWIFT) test --skip-build --skip SystemdTests
+	@scripts/test-systemd
 	FDSUPERVISOR_SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test --skip-build --filter SimulationTests
+
+test-systemd: setup ## the tests under a real systemd, in a box of its own
+	$(SWIFT) build --build-tests
+	@scripts/test-systemd
 
 bench: release ## benchmarks beside the peers that are installed
 	@bench/bench.py --binaries $(RELEASE)
 
+bench-systemd: release ## what clients notice of restarts and deaths, beside plain socket activation
+	@bench/systemd.py --binaries $(RELEASE)
+
+install: ## install below PREFIX (/usr/local) and DESTDIR what `make release` built
+	@test -x $(RELEASE)/fdsupervisord || $(MAKE) --no-print-directory release
+	@scripts/install --binaries $(RELEASE)
+
+uninstall: ## remove it again; the configuration stays
+	@scripts/install --remove
+
+deb: release ## a Debian package, in .build
+	@scripts/make-deb --binaries $(RELEASE)
+
 check: setup man ## format, warnings, man pages, scripts, our own rules
 	$(SWIFT) format lint --recursive --strict Package.swift Sources Tests
-	bash -n .ci/run scripts/setup scripts/check-man
+	for script in .ci/run Tests/Box/systemd-box $$(find scripts -maxdepth 1 -type f); do bash -n $$script || exit 1; done
+	for script in scripts/debian/p*; do sh -n $$script || exit 1; done
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(PYTHON)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter Tidy

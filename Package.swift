@@ -76,6 +76,18 @@ let package = Package(
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
       // Without the Swift runtime, which takes longer to load than everything the fixture does.
       linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]),
+    .executableTarget(
+      name: "loader", path: "Tests/Fixtures/loader",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+      linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]),
+    // The built programs as an installation has them, under a real systemd.
+    .testTarget(
+      name: "SystemdTests",
+      dependencies: [
+        "Supervisor", "CLinux", "fdsupervisord", "fdsupervisorctl", "fdsupervisor-keeper", "misbehaving",
+        "loader",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "SimulationTests",
       dependencies: ["SupervisorDaemon", "Supervisor"],
