@@ -11,7 +11,9 @@ extension History {
 
   private mutating func perform(_ effect: ServiceEffect, for service: Int, cause: Cause) throws(Violation) {
     switch effect {
-    case .verify: answers.append((service, .verified(verification(of: service))))
+    case .verify:
+      services[service].verified = graph.machines[service].definition
+      answers.append((service, .verified(verification(of: service))))
     case .launch(let generation): try launch(generation, of: service, cause: cause)
     case .signalMain(let signal): try signalMain(signal, of: service)
     case .scan: scan(service)
@@ -23,9 +25,16 @@ extension History {
     case .nameOccupants: services[service].searches.append(services[service].foreigner.map { [$0] } ?? [])
     case .watchOccupants(let occupants): watch(occupants, for: service)
     case .forgetOccupants: forgetOccupants(of: service)
+    case .redefine: try takeOver(service)
     case .settle: if mutation != .tellNobody { services[service].isUnsettled = false }
     case .log: break
     }
+  }
+
+  private mutating func takeOver(_ service: Int) throws(Violation) {
+    let definition = graph.machines[service].definition
+    if definition.command != services[service].definition.command { try checkTakeover(of: service) }
+    services[service].definition = definition
   }
 
   /// Of every generation that is not gone; a port that somebody else has.

@@ -17,7 +17,18 @@ extension History {
     }
     if world.isToStop { throw violation("\(name), but it was to stop") }
     if world.isInTheWorld { throw violation("\(name) beside processes of \(world.launched)") }
+    if world.verified != graph.machines[service].definition {
+      throw violation("\(name) with a definition that was not the one verified")
+    }
     if world.foreigner != nil { throw violation("\(name), and a stranger has its port") }
+  }
+
+  /// What processes could notice comes into force when none of them is alive.
+  func checkTakeover(of service: Int) throws(Violation) {
+    let world = services[service]
+    if world.isInTheWorld || world.emptied != world.launched {
+      throw violation("s\(service): a new definition is in force while generation \(world.launched) is alive")
+    }
   }
 
   /// What people asked for last counts, for a service and for those that it requires.
@@ -30,7 +41,7 @@ extension History {
         throw violation("s\(service) is started, and s\(other), which it requires, is to stop")
       }
       if services[service].isWanted, before[service] == .running, phases[service] == .stopping,
-        !cause.mayStop(service)
+        !cause.mayStop(service), graph.machines[service].nextDefinition == nil
       {
         throw violation("s\(service) is stopped, and somebody wants it")
       }
@@ -79,7 +90,7 @@ extension History.Cause {
     switch self {
     case .fact(_, let subject): subject == service
     case .request(.restart(let subjects)): subjects.contains(service)
-    case .request(.start): false
+    case .request(.start), .request(.redefine): false
     case .request(.stop), .request(.hurry): true
     }
   }

@@ -8,11 +8,12 @@ extension History {
   ///
   /// Where the one that was drawn is impossible, the next one is tried.
   mutating func step() throws(Violation) {
-    var kind = random.below(14)
+    let kinds = 15
+    var kind = random.below(kinds)
     let service = random.below(services.count)
-    for _ in 0..<14 {
+    for _ in 0..<kinds {
       if try happen(kind, to: service) { return }
-      kind = (kind + 1) % 14
+      kind = (kind + 1) % kinds
     }
   }
 
@@ -29,6 +30,7 @@ extension History {
     case 11: return misbehave(service)
     case 12: return changeForeigner(of: service)
     case 13: return try randomRequest(service)
+    case 14: return try redefine(service)
     default: return false
     }
   }
@@ -214,6 +216,19 @@ extension History {
   }
 }
 
+// Reloads of the configuration.
+extension History {
+  /// Its relations stay: the world knows those of the beginning.
+  fileprivate mutating func redefine(_ service: Int) throws(Violation) -> Bool {
+    guard random.oneIn(3) else { return false }
+    let takeover: ServiceEvent.Takeover = random.oneIn(3) ? .atOnce : .withNextGeneration
+    let old = graph.machines[service].wantedDefinition
+    let new = RandomDefinitions.variant(of: old, takeover, &random)
+    try request(.redefine(service, new, takeover))
+    return true
+  }
+}
+
 extension ServiceEvent {
   /// The generation it tells of; `Int.max` when it is about none.
   var subject: Int {
@@ -222,8 +237,8 @@ extension ServiceEvent {
       .probed(let generation, _), .mainExited(let generation, _), .keeperLost(let generation),
       .treeEmptied(let generation), .scanned(let generation, _), .strayExited(let generation, _):
       generation
-    case .startRequested, .stopRequested, .restartRequested, .hurryRequested, .requirementFailed, .verified,
-      .timerFired, .occupantsNamed, .occupantExited:
+    case .startRequested, .stopRequested, .restartRequested, .hurryRequested, .requirementFailed, .redefined,
+      .verified, .timerFired, .occupantsNamed, .occupantExited:
       .max
     }
   }

@@ -86,6 +86,7 @@ struct History {
     try comeToRest()
     try expectRequestsToBeSettled()
     try expectAll("is at rest") { $0.isAtRest }
+    try expectAll("has the definition that it was given last") { $0.nextDefinition == nil }
     if !graph.isAtRest { throw violation("all services are at rest, but the graph is not") }
   }
 
@@ -118,6 +119,7 @@ struct History {
     case start([Int])
     case stop([Int])
     case restart([Int])
+    case redefine(Int, ServiceDefinition, ServiceEvent.Takeover)
     case hurry
   }
 
@@ -134,6 +136,10 @@ struct History {
     case .restart(let subjects):
       want(subjects, toStop: false)
       actions = graph.restart(subjects, at: now)
+    case .redefine(let service, let definition, let takeover):
+      let real = mutation == .takeOverEarly ? ServiceEvent.Takeover.atOnce : takeover
+      actions =
+        graph.redefine(service, definition, real, at: now) + graph.relaunch([service], at: now)
     case .hurry: actions = graph.hurry(at: now)
     }
     note("\(request)", actions)

@@ -11,6 +11,8 @@ enum Mutation: CaseIterable {
   case forgetTimer
   /// `verify` is answered without a look.
   case skipVerification
+  /// A new definition is in force at once, whatever is alive.
+  case takeOverEarly
   /// `settle` reaches nobody.
   case tellNobody
 }

@@ -34,6 +34,7 @@ struct OrderOfServices {
         }
       }
     case .restart(let subjects): subjects.forEach { forget($0) }
+    case .redefine: break
     case .hurry: stopsAfter.indices.forEach { forget($0) }
     }
   }

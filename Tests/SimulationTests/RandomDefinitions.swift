@@ -21,6 +21,23 @@ enum RandomDefinitions {
     }
   }
 
+  /// The same service with other policies, and for a new generation with another command, readiness and port.
+  static func variant(
+    of old: ServiceDefinition, _ takeover: ServiceEvent.Takeover, _ random: inout SplitMix64
+  ) -> ServiceDefinition {
+    var new = service(0, &random)
+    let port = UInt16(7000 + random.below(1000))
+    (new.name, new.command, new.after, new.requires) = (old.name, old.command, old.after, old.requires)
+    (new.readiness, new.ports) = (old.readiness, old.ports)
+    guard takeover == .withNextGeneration else { return new }
+    new.command = [old.name, "\(random.below(1_000_000))"]
+    // Whether it has a guarded port at all is the world's business.
+    if old.ports.isEmpty { return new }
+    new.ports = [.tcp(.v4(0x7f00_0001), port: port)]
+    new.readiness = Readiness.allCases[random.below(3)]
+    return new
+  }
+
   private static func service(_ index: Int, _ random: inout SplitMix64) -> ServiceDefinition {
     var definition = ServiceDefinition(name: "s\(index)", command: ["s\(index)"])
     definition.restart = RestartPolicy.allCases[random.below(3)]

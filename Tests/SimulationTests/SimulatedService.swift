@@ -7,7 +7,10 @@ import SupervisorDaemon
 ///
 /// A class, because the world reads and writes small parts of it all the time.
 final class SimulatedService {
-  let definition: ServiceDefinition
+  /// The one in force.
+  var definition: ServiceDefinition
+  /// The one that the last verification was about.
+  var verified: ServiceDefinition?
   /// Those it starts after, and of these the ones it requires; indices.
   let predecessors: [Int]
   let required: [Int]

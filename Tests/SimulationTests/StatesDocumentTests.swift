@@ -8,7 +8,7 @@ import Testing
 @Suite("docs/states.md")
 struct StatesDocumentTests {
   /// Enough that twice as many show nothing more.
-  private static let seeds: Range<UInt64> = 0..<3000
+  private static let seeds: Range<UInt64> = 0..<6000
 
   @Test("shows the transitions that are seen in the simulation, and no others")
   func isUpToDate() throws {

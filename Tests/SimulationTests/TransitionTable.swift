@@ -23,6 +23,7 @@ struct TransitionTable {
         case .request(.restart(let subjects)) where subjects.contains(index) && !from.isAtRest:
           "restartRequested"
         case .request(.hurry) where from == .launching: "hurryRequested"
+        case .request(.redefine(index, _, _)): "redefined"
         case .request, .fact: Self.requestThatLed(to: to)
         }
       seen.insert(Transition(from: from, event: name, to: to))
@@ -46,6 +47,7 @@ struct TransitionTable {
     case .restartRequested: "restartRequested"
     case .hurryRequested: "hurryRequested"
     case .requirementFailed: "requirementFailed"
+    case .redefined: "redefined"
     case .verified(let verification):
       verification.verdict == .clear ? "verified clear" : "verified occupied"
     case .executed: "executed"

@@ -60,6 +60,7 @@ extension Daemon {
     case .forgetOccupants:
       runtime.occupants = []
       runtime.occupantSearch = nil
+    case .redefine: runtime.redefine(graph.machines[service].definition)
     case .settle(let settlement): settle(settlement, service)
     case .log(let level, let kind, let message): log(level, kind, service: service, message)
     }

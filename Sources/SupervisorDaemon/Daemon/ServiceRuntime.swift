@@ -4,7 +4,8 @@ import Supervisor
 
 /// The side of one service that touches the system.
 final class ServiceRuntime {
-  let definition: ServiceDefinition
+  /// The one in force.
+  private(set) var definition: ServiceDefinition
   let log: ServiceLog
   /// The keeper of the current generation, until its exit was seen.
   var keeper: Keeper?
@@ -56,6 +57,12 @@ final class ServiceRuntime {
   func takeUnsaidLines() -> [String] {
     defer { unsaidLines = [] }
     return unsaidLines
+  }
+
+  /// The machine took over a new definition.
+  func redefine(_ definition: ServiceDefinition) {
+    log.redefine(definition.log)
+    self.definition = definition
   }
 
   init(definition: ServiceDefinition, log: ServiceLog, since: Double) {

@@ -16,7 +16,7 @@ package final class ServiceLog {
 
   private let service: String
   private let context: LogContext
-  private let definition: LogDefinition
+  private var definition: LogDefinition
   private var destination: Destination?
   private var capture: Capture?
   private var recent = RecentOutput()
@@ -91,6 +91,14 @@ package final class ServiceLog {
     followers.add(subscription)
     self.followers = followers
     return subscription
+  }
+
+  /// What comes from the next launch on goes elsewhere; the pipe, its readers and the last lines stay.
+  package func redefine(_ definition: LogDefinition) {
+    guard definition != self.definition else { return }
+    drainNow()
+    self.definition = definition
+    destination = nil
   }
 
   /// Goes on in the file that is at the configured path now, after somebody moved the old one.

@@ -25,6 +25,8 @@ package enum ServiceEffect: Hashable, Sendable {
   /// Tell when one of them exits, until `forgetOccupants`.
   case watchOccupants([Occupant])
   case forgetOccupants
+  /// The machine's definition is another one from here on: whoever goes by it takes the new one.
+  case redefine
   /// The service came to rest, or to run: whoever waits for it gets this.
   case settle(Settlement)
   /// What an operator may match on has a kind.

@@ -13,6 +13,8 @@ package enum ServiceEvent: Hashable, Sendable {
   case hurryRequested
   /// Another service that this one requires failed: its name.
   case requirementFailed(String)
+  /// The configuration says something else about it now.
+  case redefined(ServiceDefinition, Takeover)
 
   case verified(Verification)
   /// execve(2) succeeded in the main process.
@@ -39,6 +41,13 @@ package enum ServiceEvent: Hashable, Sendable {
 
   package enum PortsListening: Hashable, Sendable { case all, notYet }
 
+  /// From when on a new definition is in force.
+  package enum Takeover: Hashable, Sendable {
+    case atOnce
+    /// From the moment when nothing of the current generation is left.
+    case withNextGeneration
+  }
+
   /// The generation it is about; nil when it is about the service.
   var generation: Int? {
     switch self {
@@ -46,8 +55,8 @@ package enum ServiceEvent: Hashable, Sendable {
       .probed(let generation, _), .mainExited(let generation, _), .keeperLost(let generation),
       .treeEmptied(let generation), .scanned(let generation, _), .strayExited(let generation, _):
       generation
-    case .startRequested, .stopRequested, .restartRequested, .hurryRequested, .requirementFailed, .verified,
-      .timerFired, .occupantsNamed, .occupantExited:
+    case .startRequested, .stopRequested, .restartRequested, .hurryRequested, .requirementFailed, .redefined,
+      .verified, .timerFired, .occupantsNamed, .occupantExited:
       nil
     }
   }

@@ -4,16 +4,21 @@ import Supervisor
 
 /// All services with their machines, and the requests that wait for other services.
 package struct ServiceGraph: Sendable {
-  /// In the order of the configuration; the index is how the daemon names a service.
-  package private(set) var machines: [ServiceMachine]
+  /// In the order of the configuration at the start; the index is how the daemon names a service.
+  package internal(set) var machines: [ServiceMachine]
 
   /// For each service: those it starts after (`after` and `requires`).
-  private let predecessors: [[Int]]
-  private let required: [[Int]]
+  private(set) var predecessors: [[Int]] = []
+  private(set) var required: [[Int]] = []
   /// The reverse of `predecessors`.
-  private let successors: [[Int]]
-  private var pendingStarts: Set<Int> = []
-  private var pendingStops: Set<Int> = []
+  private var successors: [[Int]] = []
+  var pendingStarts: Set<Int> = []
+  private(set) var pendingStops: Set<Int> = []
+  /// Those with a new definition, until those they start after are settled.
+  var pendingRelaunches: Set<Int> = []
+  /// Those that the configuration no longer has: they are being stopped, or are gone.
+  var retired: Set<Int> = []
+  var seeds: SplitMix64
 
   /// One effect of one service.
   package struct Action: Hashable, Sendable {
@@ -25,14 +30,24 @@ package struct ServiceGraph: Sendable {
   package init(definitions: [ServiceDefinition], seed: UInt64) {
     var seeds = SplitMix64(seed: seed)
     machines = definitions.map { ServiceMachine(definition: $0, seed: seeds.next()) }
-    let index = Dictionary(uniqueKeysWithValues: definitions.enumerated().map { ($1.name, $0) })
-    required = definitions.map { $0.requires.compactMap { index[$0] } }
-    predecessors = definitions.map { Array(Set(($0.after + $0.requires).compactMap { index[$0] })).sorted() }
-    var successors = [[Int]](repeating: [], count: definitions.count)
-    for (service, before) in predecessors.enumerated() {
-      for other in before { successors[other].append(service) }
+    self.seeds = seeds
+    relate()
+  }
+
+  /// Reads from the definitions who depends on whom; one that is gone depends on nobody.
+  mutating func relate() {
+    let present = machines.indices.filter { !isForgotten($0) }
+    let index = Dictionary(uniqueKeysWithValues: present.map { (machines[$0].definition.name, $0) })
+    required = [[Int]](repeating: [], count: machines.count)
+    predecessors = required
+    successors = required
+    for service in present {
+      let definition = machines[service].wantedDefinition
+      required[service] = definition.requires.compactMap { index[$0] }
+      let before = (definition.after + definition.requires).compactMap { index[$0] }
+      predecessors[service] = Set(before).sorted()
+      for other in predecessors[service] { successors[other].append(service) }
     }
-    self.successors = successors
   }
 
   /// Passes a fact to one machine, and on to whoever waited for it.
@@ -48,6 +63,15 @@ package struct ServiceGraph: Sendable {
 
   /// Stops services; those that require them go first.
   package mutating func stop(_ services: [Int], at now: Instant) -> [Action] {
+    let closure = withRequirers(of: services)
+    pendingStarts.subtract(closure)
+    pendingRelaunches.subtract(closure)
+    pendingStops.formUnion(closure)
+    return advance(at: now)
+  }
+
+  /// The services, and those that a stop of them takes along.
+  package func withRequirers(of services: [Int]) -> Set<Int> {
     var closure = Set(services)
     var work = services
     while let service = work.popLast() {
@@ -56,15 +80,14 @@ package struct ServiceGraph: Sendable {
         if closure.insert(other).inserted { work.append(other) }
       }
     }
-    pendingStarts.subtract(closure)
-    pendingStops.formUnion(closure)
-    return advance(at: now)
+    return closure
   }
 
   package mutating func restart(_ services: [Int], at now: Instant) -> [Action] {
     var actions: [Action] = []
-    for service in services {
+    for service in services where !retired.contains(service) {
       pendingStops.remove(service)
+      pendingRelaunches.remove(service)
       if machines[service].isAtRest {
         addStart(service)
       } else {
@@ -79,6 +102,7 @@ package struct ServiceGraph: Sendable {
   package mutating func hurry(at now: Instant) -> [Action] {
     let waiting = pendingStops.sorted()
     pendingStops = []
+    pendingRelaunches = []
     let stops = waiting.flatMap { tell($0, .stopRequested, at: now) }
     let hurries = machines.indices.flatMap { tell($0, .hurryRequested, at: now) }
     return stops + hurries + advance(at: now)
@@ -105,11 +129,12 @@ package struct ServiceGraph: Sendable {
     return predecessors[service].filter { readiness(of: $0, for: service) == .undecided }
   }
 
-  private mutating func tell(_ service: Int, _ event: ServiceEvent, at now: Instant) -> [Action] {
+  mutating func tell(_ service: Int, _ event: ServiceEvent, at now: Instant) -> [Action] {
     machines[service].handle(event, at: now).map { Action(service: service, effect: $0) }
   }
 
   private mutating func addStart(_ service: Int) {
+    if retired.contains(service) { return }
     pendingStops.remove(service)
     guard pendingStarts.insert(service).inserted else { return }
     addRequired(of: service)
@@ -122,10 +147,10 @@ package struct ServiceGraph: Sendable {
   }
 
   /// Sends the starts and stops whose time has come.
-  private mutating func advance(at now: Instant) -> [Action] {
+  mutating func advance(at now: Instant) -> [Action] {
     var actions: [Action] = []
     // As a rule nobody waits, and this is called after every fact.
-    var moved = !(pendingStarts.isEmpty && pendingStops.isEmpty)
+    var moved = !(pendingStarts.isEmpty && pendingStops.isEmpty && pendingRelaunches.isEmpty)
     while moved {
       moved = false
       for service in pendingStarts.sorted() {
@@ -143,6 +168,11 @@ package struct ServiceGraph: Sendable {
       for service in pendingStops.sorted() where mayStop(service) {
         pendingStops.remove(service)
         actions += tell(service, .stopRequested, at: now)
+        moved = true
+      }
+      for service in pendingRelaunches.sorted() where !awaitsOthers(service) {
+        pendingRelaunches.remove(service)
+        actions += relaunch(service, at: now)
         moved = true
       }
     }
@@ -165,7 +195,7 @@ package struct ServiceGraph: Sendable {
 
   /// Whether one service is no longer a reason for another to wait.
   private func readiness(of other: Int, for service: Int) -> Verdict {
-    if pendingStarts.contains(other) { return .undecided }
+    if pendingStarts.contains(other) || pendingRelaunches.contains(other) { return .undecided }
     let machine = machines[other]
     let isRequired = required[service].contains(other)
     switch machine.state {
@@ -188,49 +218,5 @@ package struct ServiceGraph: Sendable {
     if machines[service].isAtRest || machines[service].isUnkillable { return !pendingStops.contains(service) }
     // It goes on running, and nobody asked it to stop: no reason to wait for it.
     return !pendingStops.contains(service) && !machines[service].isGoing
-  }
-}
-
-extension ServiceMachine {
-  /// Nothing runs, and nothing will until somebody asks or a timer fires.
-  package var isAtRest: Bool {
-    switch state {
-    case .stopped, .failed: true
-    case .verifying, .launching, .starting, .running, .stopping, .sweeping, .backingOff, .blocked: false
-    }
-  }
-
-  /// What is left of it does not die.
-  package var isUnkillable: Bool {
-    guard case .blocked(let blocked) = state, case .unkillable = blocked.cause else { return false }
-    return true
-  }
-
-  /// Runs, or is on its way there.
-  var isUp: Bool {
-    switch state {
-    case .launching, .verifying: !isGoing
-    case .running, .starting: true
-    case .stopped, .stopping, .sweeping, .backingOff, .blocked, .failed: false
-    }
-  }
-
-  /// There is a main process, or one on its way, that nobody told to end.
-  var hasMain: Bool {
-    switch state {
-    case .launching, .starting, .running: true
-    case .stopped, .verifying, .stopping, .sweeping, .backingOff, .blocked, .failed: false
-    }
-  }
-
-  /// Being stopped, with nothing to follow.
-  var isGoing: Bool {
-    switch state {
-    case .stopping(let stopping): if case .rest = stopping.aim { true } else { false }
-    case .sweeping(let sweeping): if case .rest = sweeping.aim { true } else { false }
-    case .verifying(let verifying): if case .rest = verifying.purpose { true } else { false }
-    case .launching(let launching): launching.intent == .stop
-    case .stopped, .starting, .running, .backingOff, .blocked, .failed: false
-    }
   }
 }

@@ -153,13 +153,14 @@ extension ServiceMachine {
 
   /// Nothing of the last generation is left: on to what is wanted.
   mutating func pursue(_ aim: ServiceState.Aim, at now: Instant) -> [ServiceEffect] {
+    let takeover = takeOver()
     switch aim {
-    case .rest(let rest): return verify(for: .rest(rest), at: now)
+    case .rest(let rest): return takeover + verify(for: .rest(rest), at: now)
     case .relaunch(let notBefore, let message):
-      if notBefore <= now { return verify(for: .launch, at: now) }
+      if notBefore <= now { return takeover + verify(for: .launch, at: now) }
       let text = message ?? "waits for its next launch"
       state = .backingOff(.init(until: notBefore, message: text))
-      return [
+      return takeover + [
         .arm(notBefore), .log(.info, kind: .backingOff, "next launch in \((notBefore - now).text)"),
         .settle(.backingOff(text)),
       ]

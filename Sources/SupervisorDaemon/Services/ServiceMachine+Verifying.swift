@@ -11,6 +11,8 @@ extension ServiceMachine {
   mutating func verified(_ verification: Verification, at now: Instant) -> [ServiceEffect] {
     switch state {
     case .verifying(let verifying):
+      // What was looked at were the ports of the old definition.
+      if nextDefinition != nil { return takeOver() + verify(for: verifying.purpose, at: now) }
       record(verification, took: now - verifying.began)
       switch verifying.purpose {
       case .launch: return launchIfClear(verification, at: now)

@@ -7,8 +7,14 @@ import Supervisor
 ///
 /// Invariant: `launch` is only ever the effect of a clean `verified`, which only ever follows `treeEmptied` of the
 /// generation before. The simulation holds it to this.
+///
+/// A new definition that its processes could notice comes into force between the two, so that the verification is about
+/// the new ports and sockets.
 package struct ServiceMachine: Sendable {
-  package let definition: ServiceDefinition
+  /// The one in force.
+  package internal(set) var definition: ServiceDefinition
+  /// The one that is in force when nothing of the current generation is left.
+  package internal(set) var nextDefinition: ServiceDefinition?
   package internal(set) var state = ServiceState.stopped
   /// The last launch, numbered from 1; 0 before the first.
   package internal(set) var generation = 0
@@ -37,6 +43,7 @@ package struct ServiceMachine: Sendable {
     case .restartRequested: return restartRequested(at: now)
     case .hurryRequested: return hurryRequested(at: now)
     case .requirementFailed(let name): return requirementFailed(name)
+    case .redefined(let definition, let takeover): return redefined(definition, takeover)
     case .verified(let verification): return verified(verification, at: now)
     case .executed(_, let pid): return executed(pid, at: now)
     case .launchFailed(_, let failure): return launchFailed(failure, at: now)
