@@ -17,6 +17,7 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case free = "Free"
   case tree = "Tree"
   case doctor = "Doctor"
+  case reloadConfig = "ReloadConfig"
   case shutdown = "Shutdown"
 
   package static let interface = "org.fdsupervisord.Control"

@@ -11,7 +11,7 @@ extension ControlMethod {
     # Keeps services running, owns their listening sockets, and proves that a port is free before a relaunch.
     #
     # Every `names` takes names and patterns (*, ?, [...]); `all` means every service, and `names` is empty then.
-    # With `more`, Start, Stop, Restart, Reload, Signal, Wait and Free stream `progress` before the reply.
+    # With `more`, Start, Stop, Restart, Reload, Signal, Wait, Free and ReloadConfig stream `progress` before the reply.
     interface org.fdsupervisord.Control
 
     \(types)
@@ -61,6 +61,18 @@ extension ControlMethod {
 
     # What holds on this machine, tried.
     method Doctor() -> (findings: []Finding)
+
+    # Reads the configuration again: tells what is different, and applies it unless `dry_run` says otherwise.
+    # A configuration that is wrong changes nothing: `ok` is false, and `diagnostics` say where.
+    method ReloadConfig(dry_run: ?bool) -> (
+      ok: ?bool,
+      message: ?string,
+      changes: ?[]Change,
+      outcomes: ?[]Outcome,
+      remarks: ?[]string,
+      diagnostics: ?[]Diagnostic,
+      progress: ?Progress
+    )
 
     # Stops the services in order, and ends the daemon.
     method Shutdown() -> ()
@@ -146,6 +158,17 @@ extension ControlMethod {
     )
 
     type Finding (name: string, ok: bool, message: string)
+
+    type Change (
+      kind: (daemon, socket, service),
+      name: string,
+      change: (added, removed, changed),
+      keys: []string,
+      action: (apply, start, relaunch, stop, open, open_anew, close, rename, next_start, none)
+    )
+
+    # Line and column count from 1; 0 is the file as a whole.
+    type Diagnostic (file: string, line: int, column: int, severity: (error, warning), message: string)
     """
 
   private static let reportTypes = """

@@ -46,7 +46,7 @@ package struct ConfigurationDifference: Hashable, Sendable {
     sockets = Self.changes(from: old.sockets, to: new.sockets, name: \.name, Self.changed)
     let moved = Set(
       sockets.compactMap { change -> String? in
-        if case .changed(_, .inPlace) = change.kind { nil } else { change.name }
+        if case .changed(_, .openAnew) = change.kind { change.name } else { nil }
       })
     services = Self.changes(from: old.services, to: new.services, name: \.name) {
       Self.changed($0, $1, moved: moved)

@@ -10,6 +10,9 @@ package enum ConfigurationResult: Sendable {
 }
 
 package enum ConfigurationLoader {
+  /// The path for a reload: it means the same file wherever the daemon is by then.
+  package static func absolute(_ path: String) -> String { ConfigurationReader.absolute(path) }
+
   /// Reads the file, its includes and environment files.
   ///
   /// All errors of all files at once.

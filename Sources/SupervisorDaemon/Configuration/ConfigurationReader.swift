@@ -148,7 +148,7 @@ struct ConfigurationReader {
   }
 
   /// Without the slash at the end, unless it is the root.
-  private static func absolute(_ folder: String) -> String {
+  static func absolute(_ folder: String) -> String {
     var path = folder
     if !path.hasPrefix("/") {
       var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))

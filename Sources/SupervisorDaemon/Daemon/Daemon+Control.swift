@@ -20,6 +20,7 @@ extension Daemon {
       case .free: try answerFree(call)
       case .tree: try answerTree(call)
       case .doctor: answerDoctor(call)
+      case .reloadConfig: try answerReloadConfig(call)
       case .shutdown:
         call.reply(NoParameters())
         beginShutdown(because: "asked by pid \(call.peerPID)")
@@ -29,14 +30,15 @@ extension Daemon {
 
   /// The services that names and patterns mean; answers the call itself when one of them means none.
   func select(_ names: [String], all: Bool?, for call: ControlCall) -> [Int]? {
-    if all == true { return Array(runtimes.indices) }
+    let present = graph.present
+    if all == true { return present }
     if names.isEmpty {
       call.fail(.invalidArgument, "name a service, a pattern, or all of them")
       return nil
     }
     var found: [Int] = []
     for name in names {
-      let matching = runtimes.indices.filter { fnmatch(name, runtimes[$0].definition.name, 0) == 0 }
+      let matching = present.filter { fnmatch(name, runtimes[$0].definition.name, 0) == 0 }
       if matching.isEmpty {
         call.fail(.noSuchService, "no service is called \"\(shortened(name))\"; \(knownServices)")
         return nil
@@ -52,9 +54,9 @@ extension Daemon {
   }
 
   private var knownServices: String {
-    let names = runtimes.prefix(20).map(\.definition.name)
+    let names = graph.present.map { runtimes[$0].definition.name }
     if names.isEmpty { return "the configuration has none" }
-    return "there are: " + names.joined(separator: ", ") + (runtimes.count > 20 ? ", …" : "")
+    return "there are: " + names.prefix(20).joined(separator: ", ") + (names.count > 20 ? ", …" : "")
   }
 
   private func answerStatus(_ call: ControlCall) throws(ControlCall.AlreadyAnswered) {
@@ -75,7 +77,7 @@ extension Daemon {
     perform(request(&graph, services, Clock.now()))
   }
 
-  private func mayLaunch(_ call: ControlCall) -> Bool {
+  func mayLaunch(_ call: ControlCall) -> Bool {
     if shutdown == .notAsked { return true }
     call.fail(.failed, "the daemon is stopping")
     return false

@@ -12,7 +12,8 @@ extension Daemon {
   }
 
   private func rows(of definition: SocketDefinition, _ walk: HolderWalkResult?) -> [SocketStatus] {
-    let users = runtimes.filter { $0.definition.sockets.contains(definition.name) }.map(\.definition.name)
+    let users = graph.present.map { runtimes[$0].definition }.filter { $0.sockets.contains(definition.name) }
+      .map(\.name)
     let open = sockets.listeners(of: definition.name)
     if open.isEmpty {
       return definition.addresses.map {

@@ -7,7 +7,10 @@ import Supervisor
 /// One supervisor: a configuration, its sockets, its services, and the loop that they live in.
 package final class Daemon {
   let loop: EventLoop
-  let configuration: Configuration
+  /// Replaced by a reload.
+  var configuration: Configuration
+  /// Where it came from; absolute.
+  let configurationPath: String
   let logs: LogContext
   let log: DaemonLog
   let sockets: OwnedSockets
@@ -27,7 +30,10 @@ package final class Daemon {
   /// Whoever started the daemon and wants to be told, sd_notify(3).
   let unit: UnitLink
   var graph: ServiceGraph
-  let runtimes: [ServiceRuntime]
+  var runtimes: [ServiceRuntime]
+  /// The reload of the configuration that is under way, and those that wait for it.
+  var reload: Reload?
+  var waitingReloads: [Reload.Request] = []
   /// The service of each keeper that was not reaped yet, by the keeper's pid.
   var keepers: [Int32: Int] = [:]
   /// Children that are no keepers of services, and what to do when they were reaped.
@@ -57,12 +63,12 @@ package final class Daemon {
 
   /// Takes over the world: nothing of it is touched before the control socket is ours.
   package init(
-    loop: EventLoop, configuration: Configuration, logs: LogContext, control: String,
-    activation: SocketActivation,
-    keeperProgram: String
+    loop: EventLoop, configuration: Configuration, from configurationPath: String, logs: LogContext,
+    control: String, activation: SocketActivation, keeperProgram: String
   ) throws {
     self.loop = loop
     self.configuration = configuration
+    self.configurationPath = configurationPath
     self.logs = logs
     self.keeperProgram = keeperProgram
     log = logs.log
@@ -89,11 +95,7 @@ package final class Daemon {
     self.control = server
     graph = ServiceGraph(
       definitions: configuration.services, seed: Clock.now().nanoseconds ^ UInt64(getpid()))
-    runtimes = configuration.services.map {
-      ServiceRuntime(
-        definition: $0, log: ServiceLog(service: $0.name, definition: $0.log, in: logs),
-        since: Clock.wallClock())
-    }
+    runtimes = configuration.services.map { ServiceRuntime(definition: $0, logs: logs) }
     calls.daemon = self
   }
 
@@ -105,9 +107,7 @@ package final class Daemon {
       try loop.signal(SIGCHLD, priority: .processes) { [weak self] in self?.reap() },
       try loop.signal(SIGTERM) { [weak self] in self?.beginShutdown(because: "SIGTERM") },
       try loop.signal(SIGINT) { [weak self] in self?.beginShutdown(because: "SIGINT") },
-      try loop.signal(SIGHUP) { [weak self] in
-        self?.log.log(.warning, "SIGHUP: reloading the configuration is not supported yet; nothing changes")
-      },
+      try loop.signal(SIGHUP) { [weak self] in self?.reloadConfiguration(.init(because: "SIGHUP")) },
     ]
     for remark in sockets.remarks { log.log(.notice, remark, kind: .socketRemark) }
     log.log(
@@ -134,7 +134,7 @@ package final class Daemon {
       shutdown = .underWay
       log.log(.notice, "\(reason): stopping all services", kind: .daemonStopping)
       tellSystemdOfStop()
-      perform(graph.stop(Array(runtimes.indices), at: Clock.now()))
+      perform(graph.stop(graph.present, at: Clock.now()))
       afterEvents()
     case .underWay:
       shutdown = .hurried
@@ -148,6 +148,7 @@ package final class Daemon {
   /// After every round of events: perhaps that was all.
   func afterEvents() {
     sayReadyInTime()
+    advanceReload()
     guard shutdown == .underWay || shutdown == .hurried, graph.isAtRest else { return }
     shutdown = .done
     loop.exit(0)
@@ -179,9 +180,4 @@ private final class CallForwarder {
   }
 
   func receive(_ message: NotifySocket.Message) { daemon?.notified(message) }
-}
-
-extension OwnedSockets {
-  /// Every open listener.
-  var all: [Listener] { definitions.flatMap { listeners(of: $0.name) } }
 }

@@ -27,7 +27,8 @@ package enum Program {
       --help            this text
 
     Exit status: 0 stopped as asked; 1 can't start; 64 usage; 78 the configuration is wrong.
-    Signals: SIGTERM and SIGINT stop all services in order; a second one kills them.
+    Signals: SIGTERM and SIGINT stop all services in order; a second one kills them. SIGHUP: the configuration is read
+    again, and what is different is applied.
     See fdsupervisord(8), fdsupervisord.toml(5), fdsupervisorctl(1).
 
     """
@@ -80,7 +81,7 @@ package enum Program {
       return 1
     }
     do {
-      return try supervise(configuration, control: control)
+      return try supervise(configuration, from: ConfigurationLoader.absolute(path), control: control)
     } catch let error as ControlServerError {
       complain("fdsupervisord: \(error.description)")
     } catch {
@@ -112,15 +113,17 @@ package enum Program {
     return isGood ? 0 : configurationStatus
   }
 
-  private static func supervise(_ configuration: Configuration, control: String) throws -> Int32 {
+  private static func supervise(
+    _ configuration: Configuration, from path: String, control: String
+  ) throws -> Int32 {
     // Our files get their modes explicitly; what the caller's umask was is his affair.
     umask(0o022)
     let activation = SocketActivation.take()
     let loop = try EventLoop()
     let logs = try LogContext.standard(loop: loop, threshold: configuration.daemon.logLevel)
     let daemon = try Daemon(
-      loop: loop, configuration: configuration, logs: logs, control: control, activation: activation,
-      keeperProgram: try KeeperProgram.find())
+      loop: loop, configuration: configuration, from: path, logs: logs, control: control,
+      activation: activation, keeperProgram: try KeeperProgram.find())
     return try daemon.run()
   }
 

@@ -65,10 +65,10 @@ final class ServiceRuntime {
     self.definition = definition
   }
 
-  init(definition: ServiceDefinition, log: ServiceLog, since: Double) {
+  init(definition: ServiceDefinition, logs: LogContext) {
     self.definition = definition
-    self.log = log
-    self.since = since
+    log = ServiceLog(service: definition.name, definition: definition.log, in: logs)
+    since = Clock.wallClock()
   }
 }
 

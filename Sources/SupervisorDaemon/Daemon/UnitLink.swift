@@ -81,7 +81,7 @@ extension Daemon {
   func tellSystemdOfStop() {
     unit.startup = nil
     tellSystemd("STOPPING=1")
-    extendTimeout(TimeBounds.stop(runtimes.map(\.definition)))
+    extendTimeout(TimeBounds.stop(graph.present.map { runtimes[$0].definition }))
     statusChanged()
   }
 
@@ -104,7 +104,7 @@ extension Daemon {
   }
 
   private func sayStatus() {
-    let line = StatusLine.text(runtimes.indices.map(glance), isStopping: shutdown != .notAsked)
+    let line = StatusLine.text(graph.present.map(glance), isStopping: shutdown != .notAsked)
     guard line != unit.lastStatus else { return }
     unit.lastStatus = line
     unit.sender?.say(status: line)

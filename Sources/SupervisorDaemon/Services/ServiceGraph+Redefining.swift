@@ -63,6 +63,14 @@ extension ServiceGraph {
     return []
   }
 
+  /// Whether somebody wants it to run: it does not rest, nor is it about to.
+  package func isWanted(_ service: Int) -> Bool {
+    if pendingStarts.contains(service) { return true }
+    if pendingStops.contains(service) || machines[service].isGoing { return false }
+    if case .stopped = machines[service].state { return false }
+    return true
+  }
+
   /// Those that it starts after are on their way to somewhere, with processes that it should not meet half-way.
   func awaitsOthers(_ service: Int) -> Bool {
     predecessors[service].contains { pendingRelaunches.contains($0) || isSettling($0) }
@@ -92,7 +100,7 @@ extension ServiceGraph {
 
 extension ServiceMachine {
   /// Whether a new definition is a reason to launch: not for what rests, or is about to, because somebody wanted that.
-  fileprivate var isWorthRelaunching: Bool {
+  package var isWorthRelaunching: Bool {
     let isAwaited = nextDefinition != nil
     return switch state {
     case .stopped: false

@@ -86,6 +86,14 @@ package final class Listener {
     descriptor = consume inherited
   }
 
+  /// One that has to wait for its address: `openNow()` opens it, or the next repair.
+  init(waitingFor opening: SocketOpening) {
+    self.opening = opening
+    origin = .opened
+    inode = 0
+    remarks = []
+  }
+
   deinit {
     if isOpen { assertionFailure("\(opening.named) was lost instead of closed") }
   }
@@ -118,6 +126,31 @@ package final class Listener {
     } catch {
       return [error.description]
     }
+  }
+
+  /// Opens one that waited for its address; returns what the log should say.
+  func openNow() -> [String] {
+    if isOpen || isClosed { return [] }
+    do throws(SocketError) {
+      move(to: try opening.open())
+      return ["\(opening.named) is open"]
+    } catch {
+      return ["\(error); it is tried again at each launch"]
+    }
+  }
+
+  /// Goes on under another name, with other options; returns what the log should say.
+  func change(to definition: SocketDefinition) -> [String] {
+    let before = opening.options
+    opening = SocketOpening(socket: definition.name, address: address, options: definition.options)
+    if before == definition.options || !isOpen { return [] }
+    var said = opening.applyToBound(number)
+    do throws(SocketError) {
+      if address.accepts { try opening.listen(on: number) }
+    } catch {
+      said.append(error.description)
+    }
+    return said
   }
 
   /// Goes on with another socket in place of this one, which is closed.

@@ -5,12 +5,15 @@ import Supervisor
 /// The sockets that the daemon owns.
 package final class OwnedSockets {
   /// In the order of the configuration.
-  package let definitions: [SocketDefinition]
+  package private(set) var definitions: [SocketDefinition]
   /// What the log should say of opening and taking over.
   package let remarks: [String]
   /// What came from the descriptor store and has no place in the configuration: it is to be taken out of there.
   package let unclaimed: [StoreName]
   private var listeners: [String: [Listener]]
+  /// What a reload left over: listeners whose addresses others wait for, and those that nobody wants.
+  private var inTheWay: [Listener] = []
+  private var leaving: [Listener] = []
 
   /// Takes over what came with the start, and opens the rest.
   ///
@@ -98,9 +101,15 @@ package final class OwnedSockets {
 
   /// Closes everything at the end of the daemon, and returns what the log should say.
   package func closeAll(_ fate: Listener.PathFate = .removingPath) -> [String] {
-    let all = listeners
-    listeners = [:]
-    return definitions.flatMap { all[$0.name, default: []].flatMap { $0.close(fate) } }
+    let wanted = definitions.flatMap { listeners[$0.name, default: []] }
+    let unwanted = inTheWay + leaving
+    (listeners, inTheWay, leaving) = ([:], [], [])
+    return wanted.flatMap { $0.close(fate) } + unwanted.flatMap { $0.close() }
+  }
+
+  /// Every listener, those that a reload is about to close included.
+  package var all: [Listener] {
+    definitions.flatMap { listeners[$0.name, default: []] } + inTheWay + leaving
   }
 
   private static func listener(
@@ -118,5 +127,90 @@ package final class OwnedSockets {
     let listener = try Listener(adopting: descriptor, from: inherited.identity.provenance, opening: opening)
     if let name = inherited.identity.storeName { listener.remember(name) { _, _ in } }
     return listener
+  }
+}
+
+// Another list of sockets, while the daemon runs.
+extension OwnedSockets {
+  /// What would become of the listeners.
+  package func transition(to new: [SocketDefinition]) -> SocketTransition {
+    SocketTransition(from: definitions, to: new) { name in
+      guard isOpen(name) else { return .closed }
+      return listeners(of: name).contains { $0.origin == .inherited } ? .inherited : .opened
+    }
+  }
+
+  /// Goes on with another list: opens what is new, changes nothing when one of these can't be opened.
+  ///
+  /// What nobody wants any more, or is in the way of others, stays open: see `makeWay()` and `closeLeaving()`.
+  ///
+  /// Returns what the log should say.
+  package func replace(
+    by new: [SocketDefinition], _ transition: SocketTransition
+  ) throws(SocketOpenFailure) -> [String] {
+    let opened = try open(new, transition)
+    let old = listeners
+    func listener(_ slot: SocketTransition.Slot) -> Listener? {
+      old[slot.socket].flatMap { $0.indices.contains(slot.position) ? $0[slot.position] : nil }
+    }
+    var remarks: [String] = []
+    var next: [String: [Listener]] = [:]
+    for definition in new {
+      for (position, address) in definition.addresses.enumerated() {
+        let slot = SocketTransition.Slot(socket: definition.name, position: position)
+        var found: Listener?
+        switch transition.fates[slot] {
+        case .kept(let before), .adjusted(let before):
+          found = listener(before)
+          remarks += found?.change(to: definition) ?? []
+        case .opened:
+          found = opened[slot]
+          remarks += found?.remarks ?? []
+        case .openedLater:
+          found = Listener(
+            waitingFor: SocketOpening(socket: definition.name, address: address, options: definition.options))
+        case nil: break
+        }
+        if let found { next[definition.name, default: []].append(found) }
+      }
+    }
+    inTheWay += transition.inTheWay.compactMap(listener)
+    leaving += transition.leaving.compactMap(listener)
+    (listeners, definitions) = (next, new)
+    return remarks
+  }
+
+  private func open(
+    _ new: [SocketDefinition], _ transition: SocketTransition
+  ) throws(SocketOpenFailure) -> [SocketTransition.Slot: Listener] {
+    var opened: [SocketTransition.Slot: Listener] = [:]
+    var errors: [SocketError] = []
+    for definition in new {
+      for (position, address) in definition.addresses.enumerated() {
+        let slot = SocketTransition.Slot(socket: definition.name, position: position)
+        guard transition.fates[slot] == .opened else { continue }
+        do throws(SocketError) {
+          opened[slot] = try ListenerOpener.open(address, of: definition)
+        } catch {
+          errors.append(error)
+        }
+      }
+    }
+    if errors.isEmpty { return opened }
+    for listener in opened.values { _ = listener.close() }
+    throw SocketOpenFailure(errors: errors)
+  }
+
+  /// Closes what is in the way, and opens those that waited for it: when no service has these any more.
+  package func makeWay() -> [String] {
+    let closed = inTheWay.flatMap { $0.close() }
+    inTheWay = []
+    return closed + definitions.flatMap { listeners(of: $0.name).flatMap { $0.openNow() } }
+  }
+
+  /// Closes what nobody wants any more: when no service has these.
+  package func closeLeaving() -> [String] {
+    defer { leaving = [] }
+    return leaving.flatMap { $0.close() }
   }
 }

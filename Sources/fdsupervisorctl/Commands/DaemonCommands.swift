@@ -19,6 +19,35 @@ struct DoctorCommand: ParsableCommand {
   }
 }
 
+struct ReloadConfigCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reload-config",
+    abstract: "Read the configuration again and apply what is different; a wrong one changes nothing.")
+  @OptionGroup var shared: SharedOptions
+  @Flag(help: "Say what would be done, and do nothing.")
+  var dryRun = false
+
+  func run() throws {
+    try shared.run { session throws(Failure) in
+      let progress = ProgressLine(for: session)
+      let reply = try session.call(
+        .reloadConfig, ReloadConfigParameters(dryRun: dryRun ? true : nil), onProgress: progress?.show)
+      progress?.clear()
+      let result = try Session.decode(reply, ReloadConfigReply.self)
+      if session.format == .json {
+        Output.print(json: reply.parameters)
+      } else {
+        let diagnostics = ReloadText.lines(result.diagnostics)
+        if !diagnostics.isEmpty {
+          Output.write(diagnostics.joined(separator: "\n") + "\n", to: STDERR_FILENO)
+        }
+        Output.print(ReloadText.lines(result, style: session.style))
+      }
+      return result.ok && result.outcomes.allSatisfy(\.ok) ? ExitStatus.done : ExitStatus.failed
+    }
+  }
+}
+
 struct ShutdownCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "shutdown", abstract: "Tell the daemon to stop every service in order, and to end.")

@@ -16,7 +16,8 @@ struct Fdsupervisorctl: ParsableCommand {
     subcommands: [
       StatusCommand.self, StartCommand.self, StopCommand.self, RestartCommand.self, ReloadCommand.self,
       SignalCommand.self, WaitCommand.self, LogsCommand.self, SocketsCommand.self, HoldersCommand.self,
-      FreeCommand.self, TreeCommand.self, DoctorCommand.self, CheckCommand.self, ShutdownCommand.self,
+      FreeCommand.self, TreeCommand.self, DoctorCommand.self, CheckCommand.self,
+      ReloadConfigCommand.self, ShutdownCommand.self,
     ])
 
   @OptionGroup var shared: SharedOptions

@@ -129,9 +129,8 @@ struct ConfigurationDifferenceTests {
     #expect(
       service
         == Set(Self.properties(of: before.services[0])).subtracting(["name", "credentials"]).union(parts))
-    #expect(
-      Set(DaemonDefinition.keys.map { Self.property($0.name) })
-        == Set(Self.properties(of: DaemonDefinition())))
+    let daemon = Set(DaemonDefinition.keys.map { $0.name == "ready" ? "readiness" : Self.property($0.name) })
+    #expect(daemon == Set(Self.properties(of: DaemonDefinition())))
     #expect(
       Set(SocketOptions.keys.map { Self.property($0.name) }) == Set(Self.properties(of: SocketOptions())))
   }

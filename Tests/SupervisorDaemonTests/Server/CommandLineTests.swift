@@ -153,6 +153,7 @@ import Testing
       case .free, .holders: call.reply(HoldersReply(address: "a", holders: [], remarks: []))
       case .logs: call.reply(LogsReply(lines: []))
       case .shutdown: call.reply(NoParameters())
+      case .reloadConfig: call.reply(ReloadConfigReply(ok: true, message: "no difference"))
       case .status, .start, .stop, .restart, .reload, .signal, .wait: call.reply(OperationReply(outcomes: []))
       }
     }
@@ -160,6 +161,7 @@ import Testing
       ["stop", "--close", "a"], ["start", "--all"], ["reload", "a"], ["signal", "a", "-s", "usr1"],
       ["signal", "HUP", "a"], ["wait", "a", "--timeout", "1m30s"], ["logs", "-n", "5", "a"], ["tree", "a"],
       ["free", "127.0.0.1:80"], ["sockets"], ["doctor"], ["shutdown"],
+      ["reload-config", "--dry-run"],
     ]
     for line in lines { #expect(try run(line).status == 0, "\(line)") }
     func asked<Value: Decodable>(_ index: Int, _ type: Value.Type) throws -> Value {
@@ -172,7 +174,9 @@ import Testing
     #expect(try asked(4, SignalParameters.self) == SignalParameters(names: ["a"], signal: "SIGHUP"))
     #expect(try asked(5, WaitParameters.self) == WaitParameters(names: ["a"], timeout: 90_000))
     #expect(try asked(6, LogsParameters.self) == LogsParameters(name: "a", lines: 5))
-    #expect(server.calls.dropFirst(7).map(\.method) == [.tree, .free, .sockets, .doctor, .shutdown])
+    #expect(
+      server.calls.dropFirst(7).map(\.method) == [.tree, .free, .sockets, .doctor, .shutdown, .reloadConfig])
+    #expect(try asked(12, ReloadConfigParameters.self) == ReloadConfigParameters(dryRun: true))
   }
 
   @Test("logs -f prints what streams; --json one object a line")

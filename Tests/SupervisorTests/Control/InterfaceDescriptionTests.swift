@@ -113,6 +113,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
       .logs: try shape(LogsParameters(name: "a", lines: 1, follow: true), LogsParameters(name: "a")),
       .holders: try shape(AddressParameters(address: "a"), AddressParameters(address: "a")),
       .free: try shape(AddressParameters(address: "a", pids: [1]), AddressParameters(address: "a")),
+      .reloadConfig: try shape(ReloadConfigParameters(dryRun: true), ReloadConfigParameters()),
     ]
     for method in [ControlMethod.status, .start, .restart, .reload, .tree] { expected[method] = selection }
     for method in [ControlMethod.sockets, .doctor, .shutdown] { expected[method] = nothing }
@@ -129,6 +130,8 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
     let streaming = Shape(optional: outcomes.required.union(progress.required))
     let holders = HoldersReply(address: "a", holders: [], remarks: [])
     let holdersShape = try shape(holders, holders)
+    let reload = ReloadConfigReply(ok: true, message: "m")
+    let reloadShape = try shape(reload, reload)
     var expected = [
       ControlMethod.status: try shape(StatusReply(services: []), StatusReply(services: [])),
       .logs: try shape(LogsReply(lines: []), LogsReply(lines: [])),
@@ -137,6 +140,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
       .free: Shape(optional: holdersShape.required.union(progress.required)),
       .tree: try shape(TreeReply(trees: []), TreeReply(trees: [])),
       .doctor: try shape(DoctorReply(findings: []), DoctorReply(findings: [])),
+      .reloadConfig: Shape(optional: reloadShape.required.union(progress.required)),
       .shutdown: Shape(),
     ]
     for method in [ControlMethod.start, .stop, .restart, .reload, .signal, .wait] {
@@ -155,6 +159,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
     let stopped = RelaunchReport.StoppedProcess(
       pid: 1, command: "a", signals: [], outcome: "", milliseconds: 1)
     let verified = RelaunchReport.VerifiedAddress(address: "a", kind: .owned, finding: "")
+    let diagnostic = CheckReply.Diagnostic(file: "a", line: 1, column: 1, severity: "error", message: "m")
     let finding = DoctorReply.Finding(name: "a", ok: true, message: "")
     let process = TreeProcess(
       pid: 1, parent: 1, depth: 0, command: "a", state: "S", user: "u", age: 1, holds: [])
@@ -177,6 +182,10 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
         ServiceTree(service: "a", generation: 1, keeper: 1, processes: []),
         ServiceTree(service: "a", generation: 1, keeper: nil, processes: [])),
       "TreeProcess": try shape(process, process),
+      "Change": try shape(
+        ConfigurationChange(kind: .service, name: "a", change: .added, action: .start),
+        ConfigurationChange(kind: .service, name: "a", change: .added, action: .start)),
+      "Diagnostic": try shape(diagnostic, diagnostic),
       "Finding": try shape(finding, finding),
       "Report": try shape(Samples.fullReport, RelaunchReport(service: "a", generation: 1)),
       "Steps": try shape(Samples.fullReport.steps, RelaunchReport.Steps()),

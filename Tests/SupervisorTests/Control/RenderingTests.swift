@@ -153,3 +153,38 @@ import Testing
     #expect(lines.allSatisfy { ProcessTable.printable($0) == $0 })
   }
 }
+
+@Suite("A reload of the configuration, as text") struct ReloadTextTests {
+  @Test("shows what is different, what became of the services, and a last line that says it all")
+  func reload() {
+    var reply = ReloadConfigReply(ok: true, message: "the configuration is reloaded: 3 changes")
+    reply.changes = [
+      .init(kind: .daemon, name: "control", change: .changed, action: .nextStart),
+      .init(kind: .socket, name: "web", change: .changed, keys: ["reuse_port"], action: .openAnew),
+      .init(
+        kind: .service, name: "app", change: .changed, keys: ["command", "socket.web"], action: .relaunch),
+    ]
+    reply.outcomes = [.init(service: "app", ok: true, message: "generation 2 is ready, pid 7, 3 ms")]
+    reply.remarks = ["socket \"web\" (127.0.0.1:80) is open"]
+    #expect(
+      ReloadText.lines(reply) == [
+        "[daemon] control  changed                       takes effect at the next start of the daemon",
+        "socket web        changed: reuse_port           close and open anew",
+        "service app       changed: command, socket.web  relaunch",
+        "app: generation 2 is ready, pid 7, 3 ms",
+        "socket \"web\" (127.0.0.1:80) is open",
+        "the configuration is reloaded: 3 changes",
+      ])
+  }
+
+  @Test("shows diagnostics as compilers write them, and what no terminal should obey made visible")
+  func diagnostics() {
+    let lines = ReloadText.lines([
+      .init(file: "a.toml", line: 3, column: 7, severity: "error", message: "unknown key \"x\u{1b}\""),
+      .init(file: "b.toml", line: 0, column: 0, severity: "warning", message: "empty"),
+    ])
+    #expect(lines.first?.hasPrefix("a.toml:3:7: error: unknown key") == true)
+    #expect(lines.first?.contains("\u{1b}") == false)
+    #expect(lines.last == "b.toml: warning: empty")
+  }
+}

@@ -1,7 +1,5 @@
 // What each key of the configuration decides, for a reload: whether what runs has to be relaunched or opened anew.
 
-import Supervisor
-
 /// One key of a definition, with what a new value asks for.
 package struct DefinitionKey<Definition, Effect> {
   /// As it is written in the configuration.
@@ -15,7 +13,7 @@ package struct DefinitionKey<Definition, Effect> {
     isSame = { $0[keyPath: property] == $1[keyPath: property] }
   }
 
-  func differs(_ old: Definition, _ new: Definition) -> Bool { !isSame(old, new) }
+  package func differs(_ old: Definition, _ new: Definition) -> Bool { !isSame(old, new) }
 }
 
 /// What a new value of a service's key asks for.
@@ -94,7 +92,7 @@ extension SocketOptions {
   }
 
   /// The keys whose values differ from those of other options.
-  func differences(from old: SocketOptions) -> (keys: [String], effect: SocketKeyEffect) {
+  package func differences(from old: SocketOptions) -> (keys: [String], effect: SocketKeyEffect) {
     let differing = Self.keys.filter { $0.differs(old, self) }
     // What is no longer written goes back to the kernel's default, which only a new socket has.
     let wasRemoved = Self.removable.contains { $0(old) && !$0(self) }
@@ -117,6 +115,7 @@ extension DaemonDefinition {
       .init("control", \.control, .nextStart),
       .init("control_group", \.controlGroup, .nextStart),
       .init("log_level", \.logLevel, .atOnce),
+      .init("ready", \.readiness, .nextStart),
     ]
   }
 }
