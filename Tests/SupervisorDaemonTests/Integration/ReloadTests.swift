@@ -268,11 +268,14 @@ import Testing
     try world.start(try socket() + service(), running: ["app"])
     let inode = try world.inode()
     let load = try Load(on: address, folder: world.folder)
+    var descriptors = 0
     for round in 1...20 {
       let more = round % 4 == 0 ? "stop_timeout = \"\(round)s\"" : "environment = { ROUND = \"\(round)\" }"
       let neighbour = round % 2 == 0 ? try socket("new", other) + service("jobs", socket: "new") : ""
       _ = try reload(try socket(more: "backlog = \(1000 + round)") + service(more: more) + neighbour)
+      if round == 2 { descriptors = try world.descriptors }
     }
+    #expect(try world.descriptors == descriptors)
     let result = try load.end()
     #expect(result.failures == [], "\(world.log)")
     #expect(result.answers.count > 20)
