@@ -35,7 +35,7 @@ enum SocketStartup {
     }
   }
 
-  static func describe(_ failure: SocketOpenFailure) -> String {
+  private static func describe(_ failure: SocketOpenFailure) -> String {
     failure.errors.map { error in
       guard error.kind == .addressInUse else { return error.description }
       return error.description + holders(of: error.address)

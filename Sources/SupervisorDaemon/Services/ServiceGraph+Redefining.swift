@@ -100,7 +100,7 @@ extension ServiceGraph {
 
 extension ServiceMachine {
   /// Whether a new definition is a reason to launch: not for what rests, or is about to, because somebody wanted that.
-  package var isWorthRelaunching: Bool {
+  var isWorthRelaunching: Bool {
     let isAwaited = nextDefinition != nil
     return switch state {
     case .stopped: false

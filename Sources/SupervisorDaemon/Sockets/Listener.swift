@@ -31,6 +31,8 @@ package final class Listener {
   private var stored: (name: StoreName, leave: (StoreName, Departure) -> Void)?
   /// `close(_:)` was called: nothing is to be repaired.
   private(set) var isClosed = false
+  /// Its address is not free yet: `openNow()` is called when it is, and until then there is nothing to repair.
+  private(set) var isWaiting = false
 
   package enum Origin: String, Sendable {
     /// By the daemon, or by one before it that left it to us.
@@ -86,8 +88,9 @@ package final class Listener {
     descriptor = consume inherited
   }
 
-  /// One that has to wait for its address: `openNow()` opens it, or the next repair.
+  /// One that has to wait for its address: `openNow()` opens it, or, when that fails, a later repair.
   init(waitingFor opening: SocketOpening) {
+    isWaiting = true
     self.opening = opening
     origin = .opened
     inode = 0
@@ -131,6 +134,7 @@ package final class Listener {
   /// Opens one that waited for its address; returns what the log should say.
   func openNow() -> [String] {
     if isOpen || isClosed { return [] }
+    isWaiting = false
     do throws(SocketError) {
       move(to: try opening.open())
       return ["\(opening.named) is open"]

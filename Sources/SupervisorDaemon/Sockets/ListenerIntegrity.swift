@@ -31,9 +31,10 @@ package enum Damage: Hashable, Sendable {
 extension Listener {
   /// Looks for damage.
   ///
-  /// Empty for a closed listener. A queue that was shortened by listen(2) does not show.
+  /// Empty for a closed listener, and for one that waits for its address.
+  /// A queue that was shortened by listen(2) does not show.
   package func inspect() -> [Damage] {
-    guard isOpen else { return isClosed ? [] : [.lost] }
+    guard isOpen else { return isClosed || isWaiting ? [] : [.lost] }
     let number = self.number
     var damage: [Damage] = []
     if cl_fcntl(number, F_GETFL, 0) & O_NONBLOCK != 0 { damage.append(.nonBlocking) }
@@ -60,7 +61,7 @@ extension Listener {
   ///
   /// What could not be repaired shows at the next `inspect()` again.
   package func repair(_ damage: [Damage]) -> [String] {
-    if isClosed { return [] }
+    if isClosed || isWaiting { return [] }
     var remarks: [String] = []
     if let reason = damage.lazy.compactMap(\.reasonToReplace).first {
       remarks.append(replace(because: reason))

@@ -3,16 +3,16 @@ import Supervisor
 import Testing
 
 @Suite("A reload of the configuration", .timeLimit(.minutes(5))) struct ReloadTests {
-  private let world: World
-  private let address = World.address()
+  let world: World
+  let address = World.address()
 
   init() throws { world = try World() }
 
-  private func socket(_ name: String = "web", _ address: String? = nil, more: String = "") -> String {
+  func socket(_ name: String = "web", _ address: String? = nil, more: String = "") -> String {
     "[socket.\(name)]\nlisten = \"\(address ?? self.address)\"\n\(more)\n"
   }
 
-  private func service(
+  func service(
     _ name: String = "app", socket: String = "web", _ words: [String] = [], more: String = ""
   )
     throws -> String
@@ -31,15 +31,15 @@ import Testing
       """
   }
 
-  private func write(_ configuration: String) throws {
+  func write(_ configuration: String) throws {
     try world.write(configuration, to: "fdsupervisord.toml")
   }
 
-  private func reload(dryRun: Bool? = nil) throws -> ReloadConfigReply {
+  func reload(dryRun: Bool? = nil) throws -> ReloadConfigReply {
     try world.call(.reloadConfig, ReloadConfigParameters(dryRun: dryRun), as: ReloadConfigReply.self)
   }
 
-  private func reload(_ configuration: String) throws -> ReloadConfigReply {
+  func reload(_ configuration: String) throws -> ReloadConfigReply {
     try write(configuration)
     let reply = try reload()
     #expect(reply.ok && reply.outcomes.allSatisfy(\.ok), "\(reply)\n\(world.log)")
@@ -322,7 +322,7 @@ import Testing
     try world.start(
       try socket() + service("app", more: "after = [\"db\"]") + service("db"), running: ["app", "db"])
     _ = try reload(
-      try socket() + service("app", ["ignore"], more: "after = [\"db\"]") + service("db", ["ignore"]))
+      try socket() + service("app", more: "after = [\"db\"]\nnice = 1") + service("db", more: "nice = 1"))
     let log = world.log.split(separator: "\n").map(String.init)
     let ready = log.firstIndex { $0.contains("db: generation 2 is ready") }
     let relaunched = log.firstIndex { $0.contains("app: generation 2 is ready") }
@@ -348,7 +348,7 @@ import Testing
   func oneAfterTheOther() throws {
     try world.start(try socket() + service(), running: ["app"])
     let tool = try ChildProcess.built("fdsupervisorctl")
-    try write(try socket() + service("app", ["ignore"]))
+    try write(try socket() + service("app", more: "nice = 1"))
     let reloads = try (0..<6).map { _ in
       try Spawned(tool, ["--control", world.control, "reload-config"], errors: .file(world.path("errors")))
     }
