@@ -91,7 +91,7 @@ extension History.Cause {
     case .fact(_, let subject): subject == service
     case .request(.restart(let subjects)): subjects.contains(service)
     case .request(.start), .request(.redefine): false
-    case .request(.stop), .request(.hurry): true
+    case .request(.stop), .request(.hurry), .request(.remove): true
     }
   }
 }

@@ -8,7 +8,7 @@ extension History {
   ///
   /// Where the one that was drawn is impossible, the next one is tried.
   mutating func step() throws(Violation) {
-    let kinds = 15
+    let kinds = 16
     var kind = random.below(kinds)
     let service = random.below(services.count)
     for _ in 0..<kinds {
@@ -31,6 +31,7 @@ extension History {
     case 12: return changeForeigner(of: service)
     case 13: return try randomRequest(service)
     case 14: return try redefine(service)
+    case 15: return try removeOrAdd(service)
     default: return false
     }
   }
@@ -226,6 +227,36 @@ extension History {
     let new = RandomDefinitions.variant(of: old, takeover, &random)
     try request(.redefine(service, new, takeover))
     return true
+  }
+
+  /// One at a time, and none that others name: such a configuration is refused.
+  fileprivate mutating func removeOrAdd(_ service: Int) throws(Violation) -> Bool {
+    guard random.oneIn(3) else { return false }
+    if removed != nil {
+      try addAgain()
+      return true
+    }
+    guard order.isLast(service) else { return false }
+    removed = service
+    try request(.remove(service))
+    return true
+  }
+
+  /// With the same relations: in the place of the one that is gone, or as the one that did not go.
+  mutating func addAgain() throws(Violation) {
+    guard let service = removed.take() else { return }
+    let isGone = graph.isForgotten(service)
+    let old = graph.machines[service].wantedDefinition
+    let new = RandomDefinitions.variant(of: old, .withNextGeneration, &random)
+    let (place, actions) = graph.add(new, at: now)
+    if place != service { throw violation("s\(service) was removed, and its place is \(place)") }
+    if isGone {
+      if services[service].isInTheWorld {
+        throw violation("s\(service) is gone, and something of it is alive")
+      }
+      services[service] = services[service].successor(new)
+    }
+    try carryOut(actions)
   }
 }
 

@@ -31,6 +31,8 @@ struct History {
   var order: OrderOfServices
   /// The state of each service, as of the last fact.
   var phases: [Phase]
+  /// The service that the configuration does not have at present.
+  var removed: Int?
   /// From here on nothing goes wrong any more.
   private(set) var isBenign = false
   /// Services to which something happened since the last look at all they wait for.
@@ -74,6 +76,7 @@ struct History {
     try request(.start(Array(services.indices)))
     for _ in 0..<Self.randomSteps { try step() }
     becomeBenign()
+    try addAgain()
     try comeToRest()
     try expectRequestsToBeSettled()
     if random.oneIn(2) {
@@ -120,6 +123,7 @@ struct History {
     case stop([Int])
     case restart([Int])
     case redefine(Int, ServiceDefinition, ServiceEvent.Takeover)
+    case remove(Int)
     case hurry
   }
 
@@ -140,6 +144,9 @@ struct History {
       let real = mutation == .takeOverEarly ? ServiceEvent.Takeover.atOnce : takeover
       actions =
         graph.redefine(service, definition, real, at: now) + graph.relaunch([service], at: now)
+    case .remove(let service):
+      want([service], toStop: true)
+      actions = graph.retire([service], at: now)
     case .hurry: actions = graph.hurry(at: now)
     }
     note("\(request)", actions)
@@ -181,6 +188,13 @@ struct History {
     if mutation == .launchEarly, case .mainExited(let generation, _) = event {
       answers.append((service, .treeEmptied(generation: generation)))
     }
+  }
+
+  /// What follows from a request that nobody waits for.
+  mutating func carryOut(_ actions: [ServiceGraph.Action]) throws(Violation) {
+    note("added", actions)
+    try follow(actions, from: .request(.start([])))
+    try answerAll()
   }
 
   private mutating func answerAll() throws(Violation) {

@@ -34,10 +34,14 @@ struct OrderOfServices {
         }
       }
     case .restart(let subjects): subjects.forEach { forget($0) }
+    case .remove(let subject): forget(subject)
     case .redefine: break
     case .hurry: stopsAfter.indices.forEach { forget($0) }
     }
   }
+
+  /// Nobody starts after it.
+  func isLast(_ service: Int) -> Bool { !predecessors.contains { $0.contains(service) } }
 
   /// Stopping a service stops those that require it.
   func withRequirers(of subjects: [Int]) -> Set<Int> {

@@ -45,6 +45,15 @@ final class SimulatedService {
     predecessors = (definition.requires + definition.after).compactMap { index[$0] }
   }
 
+  /// The world of another service of that name and place.
+  func successor(_ definition: ServiceDefinition) -> SimulatedService {
+    SimulatedService(definition, predecessors: predecessors, required: required)
+  }
+
+  private init(_ definition: ServiceDefinition, predecessors: [Int], required: [Int]) {
+    (self.definition, self.predecessors, self.required) = (definition, predecessors, required)
+  }
+
   var hasGuardedPort: Bool { !definition.ports.isEmpty }
 
   /// Something of it is alive, or its end was not yet delivered.
