@@ -124,15 +124,18 @@ extension Daemon {
     let again = graph.withRequirers(of: stopped).filter { graph.isWanted($0) }.sorted()
     let relaunched = changed.filter { !again.contains($0) && graph.machines[$0].isWorthRelaunching }
     reload.starts += again
-    reload.launched = relaunched
+    let later = graph.followers(of: reload.starts)
+    let relaunchedNow = relaunched.filter { !later.contains($0) }
+    reload.relaunchedLater = relaunched.filter { later.contains($0) }
+    reload.launched = relaunchedNow
     reload.awaited = Set(again + stopped + reload.removed)
     reload.phase = .stopping
-    listen(to: reload, relaunched + reload.removed)
+    listen(to: reload, relaunchedNow + reload.removed)
     // All of it is on its way before anybody looks whether it has settled.
     let now = Clock.now()
     perform(
       graph.stop(stopped, at: now) + graph.retire(reload.removed, at: now)
-        + graph.relaunch(relaunched, at: now))
+        + graph.relaunch(relaunchedNow, at: now))
     advanceReload()
   }
 
@@ -160,13 +163,15 @@ extension Daemon {
     for service in reload.removed where graph.isForgotten(service) { forget(service) }
     reload.reply.remarks += sockets.makeWay()
     keepListeners()
-    reload.launched += reload.starts
+    let next = reload.starts + reload.relaunchedLater
+    reload.launched += next
     reload.awaited = Set(reload.launched)
     reload.phase = .starting
     guard shutdown == .notAsked else { return advanceReload() }
     reopenSockets(of: reload.starts, reload)
-    listen(to: reload, reload.starts)
-    perform(graph.start(reload.starts, at: Clock.now()))
+    listen(to: reload, next)
+    let now = Clock.now()
+    perform(graph.start(reload.starts, at: now) + graph.relaunch(reload.relaunchedLater, at: now))
     advanceReload()
   }
 

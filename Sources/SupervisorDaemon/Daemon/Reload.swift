@@ -14,6 +14,8 @@ final class Reload {
   var awaited: Set<Int> = []
   /// To be started when the stops are over.
   var starts: [Int] = []
+  /// To be relaunched when those are settled, for they start after them.
+  var relaunchedLater: [Int] = []
   var removed: [Int] = []
   /// Those that are launched, in the order in which they are told.
   var launched: [Int] = []

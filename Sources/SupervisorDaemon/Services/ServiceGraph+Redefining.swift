@@ -54,6 +54,16 @@ extension ServiceGraph {
     return advance(at: now)
   }
 
+  /// All that start after one of these services, directly or not.
+  package func followers(of services: [Int]) -> Set<Int> {
+    var found: Set<Int> = []
+    var work = services
+    while let service = work.popLast() {
+      work += successors[service].filter { found.insert($0).inserted }
+    }
+    return found
+  }
+
   mutating func relaunch(_ service: Int, at now: Instant) -> [Action] {
     guard machines[service].isWorthRelaunching, !pendingStarts.contains(service) else { return [] }
     guard case .failed = machines[service].state else { return tell(service, .restartRequested, at: now) }

@@ -11,7 +11,7 @@ package struct ServiceGraph: Sendable {
   private(set) var predecessors: [[Int]] = []
   private(set) var required: [[Int]] = []
   /// The reverse of `predecessors`.
-  private var successors: [[Int]] = []
+  private(set) var successors: [[Int]] = []
   var pendingStarts: Set<Int> = []
   private(set) var pendingStops: Set<Int> = []
   /// Those with a new definition, until those they start after are settled.

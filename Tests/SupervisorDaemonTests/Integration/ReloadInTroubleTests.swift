@@ -61,6 +61,22 @@ extension ReloadTests {
     #expect(world.register.overlaps == [])
   }
 
+  @Test("relaunches a service that needs a new one when that is ready")
+  func newRequirement() throws {
+    try world.start(try socket() + service(), running: ["app"])
+    let fifo = world.makeFifo("fifo")
+    try write(
+      try socket() + service("app", more: "nice = 1\nrequires = [\"db\"]") + service("db", ["await=\(fifo)"]))
+    let tool = try Spawned(
+      try ChildProcess.built("fdsupervisorctl"), ["--control", world.control, "reload-config"])
+    try eventually("the reload begins") { world.log.contains("service db added") ? true : nil }
+    try world.reach("db", .starting)
+    #expect(try world.status().state == .running && world.status().generation == 1)
+    try world.open(fifo: "fifo")
+    #expect(try tool.status() == 0, "\(world.log)")
+    #expect(try world.status().generation == 2)
+  }
+
   @Test("of an inherited socket keeps it, and says what can't be changed")
   func inherited() throws {
     let own = try listener(on: address)

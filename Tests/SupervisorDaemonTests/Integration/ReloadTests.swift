@@ -275,7 +275,8 @@ import Testing
       _ = try reload(try socket(more: "backlog = \(1000 + round)") + service(more: more) + neighbour)
       if round == 2 { descriptors = try world.descriptors }
     }
-    #expect(try world.descriptors == descriptors)
+    // A search for strangers has some of its own for a moment.
+    try eventually("no descriptor was left behind") { try world.descriptors <= descriptors ? true : nil }
     let result = try load.end()
     #expect(result.failures == [], "\(world.log)")
     #expect(result.answers.count > 20)

@@ -115,6 +115,14 @@ struct ServicesOfReloadTests {
     #expect(services.graph.isSettling(2) && !services.graph.isSettling(0))
   }
 
+  @Test("that follow others are those behind them in any number of steps")
+  func followers() {
+    let services = Services(
+      named("app", requires: ["db"]), named("db", after: ["disk"]), named("disk"), named("bell"))
+    #expect(services.graph.followers(of: [2]) == [0, 1])
+    #expect(services.graph.followers(of: [0, 3]) == [])
+  }
+
   @Test("that crashed meanwhile are not relaunched twice")
   func crashMeanwhile() {
     var db = named("db")
