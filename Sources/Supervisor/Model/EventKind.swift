@@ -49,6 +49,10 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
   case socketRemark
   /// Listeners came back from the descriptor store.
   case storeReturned
+  /// The configuration was read again, and is in force.
+  case reloaded
+  /// It was read again, and is not: nothing was changed.
+  case reloadRefused
 
   /// MESSAGE_ID= of systemd.journal-fields(7): 128 bits as 32 hexadecimal digits.
   package var messageID: String {
@@ -75,6 +79,8 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
     case .listenerRepaired: "bd93b22eb352486cb4af1358f14047ee"
     case .socketRemark: "5ca25490f45d4aadba54b4aecfe59f18"
     case .storeReturned: "7ac92c154b3f4abf8929bdb0fc31b88d"
+    case .reloaded: "f9ef811f1e9848af84efa798ff407553"
+    case .reloadRefused: "9c2d29f2e4374f9d9d9a914d6a2a0fbf"
     }
   }
 }

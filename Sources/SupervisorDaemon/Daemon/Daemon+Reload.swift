@@ -64,7 +64,9 @@ extension Daemon {
   private func refuse(_ reload: Reload, _ message: String) {
     reload.reply.ok = false
     reload.reply.message = "\(message); nothing was changed"
-    if reload.request.scope == .everything { log.log(.error, "cannot reload: \(reload.reply.message)") }
+    if reload.request.scope == .everything {
+      log.log(.error, "cannot reload: \(reload.reply.message)", kind: .reloadRefused)
+    }
     end(reload)
   }
 
@@ -153,7 +155,7 @@ extension Daemon {
       reload.reply.message =
         reload.reply.changes.isEmpty ? "no difference" : "the configuration is reloaded: \(count)"
       for remark in reload.reply.remarks { log.log(.notice, "reload: \(remark)") }
-      log.log(.notice, reload.reply.message)
+      log.log(.notice, reload.reply.message, kind: .reloaded)
       end(reload)
     }
   }
