@@ -47,7 +47,7 @@ extension ServiceDefinition {
       .init("group", \.credentials.group, .relaunch),
       .init("supplementary_groups", \.credentials.supplementaryGroups, .relaunch),
       .init("umask", \.umask, .relaunch),
-      .init("limits", \.limits, .relaunch),
+      .init("limits", \.allLimits, .relaunch),
       .init("nice", \.nice, .relaunch),
       .init("no_new_privileges", \.noNewPrivileges, .relaunch),
       .init("ambient_capabilities", \.ambientCapabilities, .relaunch),
@@ -66,6 +66,16 @@ extension ServiceDefinition {
       .init("reload_signal", \.reloadSignal, .inPlace),
     ]
   }
+}
+
+extension ServiceDefinition {
+  /// One key for those of each process and those of all together.
+  private struct AllLimits: Hashable {
+    var ofEach: [LimitDefinition]
+    var together: ResourceDefinition
+  }
+
+  private var allLimits: AllLimits { AllLimits(ofEach: limits, together: resources) }
 }
 
 extension SocketOptions {

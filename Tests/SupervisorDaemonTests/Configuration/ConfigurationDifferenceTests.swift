@@ -128,7 +128,8 @@ struct ConfigurationDifferenceTests {
     let parts = Set(Self.properties(of: CredentialsDefinition()))
     #expect(
       service
-        == Set(Self.properties(of: before.services[0])).subtracting(["name", "credentials"]).union(parts))
+        == Set(Self.properties(of: before.services[0])).subtracting(["name", "credentials", "resources"])
+        .union(parts))
     let daemon = Set(DaemonDefinition.keys.map { $0.name == "ready" ? "readiness" : Self.property($0.name) })
     #expect(daemon == Set(Self.properties(of: DaemonDefinition())))
     #expect(
