@@ -18,6 +18,7 @@ extension History {
     case .signalMain(let signal): try signalMain(signal, of: service)
     case .scan: scan(service)
     case .terminateStrays(let strays): try terminate(strays, of: service)
+    case .watchStrays(let strays): watch(strays, of: service)
     case .killStrays: try killStrays(of: service)
     case .probePorts: probePorts(of: service)
     case .arm(let instant): if mutation != .forgetTimer { services[service].timer = instant }
@@ -84,6 +85,13 @@ extension History {
       process.isWatched = true
       if process.temper != .ignoresTerm { process.isDoomed = true }
     }
+  }
+
+  private func watch(_ strays: [Stray], of service: Int) {
+    services[service].tree?.forEachLiving { process in
+      if strays.contains(where: { $0.identity == process.identity }) { process.isWatched = true }
+    }
+    // One who is gone already can't be watched: that shows at the next look.
   }
 
   private mutating func killStrays(of service: Int) throws(Violation) {

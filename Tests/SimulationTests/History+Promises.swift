@@ -90,7 +90,7 @@ extension History.Cause {
     switch self {
     case .fact(_, let subject): subject == service
     case .request(.restart(let subjects)): subjects.contains(service)
-    case .request(.start), .request(.redefine): false
+    case .request(.start), .request(.redefine), .replacement: false
     case .request(.stop), .request(.hurry), .request(.remove): true
     }
   }

@@ -47,9 +47,15 @@ struct History {
   static let benignSteps = 4000
   static let benignTime: Duration = .seconds(900)
 
-  init(seed: UInt64, mutation: Mutation = .none, isTraced: Bool = false) {
+  /// Whether the daemon is replaced in the middle, again and again; it has chances of its own, so that the
+  /// histories without it stay what they are.
+  enum Replacements { case never, often(SplitMix64) }
+  var replacements = Replacements.never
+
+  init(seed: UInt64, mutation: Mutation = .none, isReplaced: Bool = false, isTraced: Bool = false) {
     self.seed = seed
     self.mutation = mutation
+    if isReplaced { replacements = .often(SplitMix64(seed: ~seed)) }
     random = SplitMix64(seed: seed)
     let definitions = RandomDefinitions.make(&random)
     graph = ServiceGraph(definitions: definitions, seed: random.next())
@@ -61,12 +67,12 @@ struct History {
   }
 
   /// Runs one seed; what it throws tells how it came to that.
-  static func run(seed: UInt64, mutation: Mutation = .none) throws(Violation) {
-    var history = History(seed: seed, mutation: mutation)
+  static func run(seed: UInt64, mutation: Mutation = .none, isReplaced: Bool = false) throws(Violation) {
+    var history = History(seed: seed, mutation: mutation, isReplaced: isReplaced)
     do {
       try history.run()
     } catch {
-      var again = History(seed: seed, mutation: mutation, isTraced: true)
+      var again = History(seed: seed, mutation: mutation, isReplaced: isReplaced, isTraced: true)
       try again.run()
       throw error
     }
@@ -74,7 +80,10 @@ struct History {
 
   mutating func run() throws(Violation) {
     try request(.start(Array(services.indices)))
-    for _ in 0..<Self.randomSteps { try step() }
+    for _ in 0..<Self.randomSteps {
+      try step()
+      try perhapsReplace()
+    }
     becomeBenign()
     try addAgain()
     try comeToRest()
@@ -107,6 +116,7 @@ struct History {
     let end = now + Self.benignTime
     var left = Self.benignSteps
     while try benignStep() {
+      try perhapsReplace()
       left -= 1
       if left == 0 || now > end { throw violation("a benign world does not come to rest: \(states)") }
     }
@@ -116,6 +126,8 @@ struct History {
   enum Cause {
     case request(Request)
     case fact(ServiceEvent, Int)
+    /// The daemon was replaced.
+    case replacement
   }
 
   enum Request {
@@ -197,7 +209,7 @@ struct History {
     try answerAll()
   }
 
-  private mutating func answerAll() throws(Violation) {
+  mutating func answerAll() throws(Violation) {
     var left = 200
     while !answers.isEmpty {
       let (service, event) = answers.removeFirst()
@@ -210,7 +222,7 @@ struct History {
   }
 
   /// Notes which states changed, checks the order of it, and carries out what was decided.
-  private mutating func follow(_ actions: [ServiceGraph.Action], from cause: Cause) throws(Violation) {
+  mutating func follow(_ actions: [ServiceGraph.Action], from cause: Cause) throws(Violation) {
     let before = phases
     if case .fact(_, let service) = cause { touch(service) }
     for action in actions where touched.last != action.service { touch(action.service) }
@@ -226,7 +238,7 @@ struct History {
     phases[service] = graph.machines[service].state.phase
   }
 
-  private mutating func note(_ cause: @autoclosure () -> String, _ actions: [ServiceGraph.Action]) {
+  mutating func note(_ cause: @autoclosure () -> String, _ actions: [ServiceGraph.Action]) {
     guard trace != nil else { return }
     let effects = actions.map { "s\($0.service).\($0.effect)" }.joined(separator: ", ")
     let line = "\(now.nanoseconds / 1000) µs \(cause()) → \(effects) [\(states)]"

@@ -15,4 +15,18 @@ enum Mutation: CaseIterable {
   case takeOverEarly
   /// `settle` reaches nobody.
   case tellNobody
+  /// A daemon that replaced another does not ask for what that one had under way.
+  case resumeNothing
+  /// A daemon that replaced another begins with machines that know nothing.
+  case forgetState
+}
+
+extension Mutation {
+  /// It shows only where the daemon is replaced.
+  var isOfReplacements: Bool {
+    switch self {
+    case .resumeNothing, .forgetState: true
+    case .none, .launchEarly, .killNobody, .forgetTimer, .skipVerification, .tellNobody: false
+    }
+  }
 }

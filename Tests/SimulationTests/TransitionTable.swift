@@ -24,7 +24,7 @@ struct TransitionTable {
           "restartRequested"
         case .request(.hurry) where from == .launching: "hurryRequested"
         case .request(.redefine(index, _, _)): "redefined"
-        case .request, .fact: Self.requestThatLed(to: to)
+        case .request, .fact, .replacement: Self.requestThatLed(to: to)
         }
       seen.insert(Transition(from: from, event: name, to: to))
     }

@@ -1,7 +1,7 @@
 // Time as the decisions see it: monotonic, handed in, never read here.
 
 /// A point of CLOCK_MONOTONIC, in nanoseconds since the boot of the machine (clock_gettime(2)).
-package struct Instant: Hashable, Comparable, Sendable {
+package struct Instant: Hashable, Comparable, Sendable, Codable {
   package var nanoseconds: UInt64
 
   package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }

@@ -1,6 +1,6 @@
 // Who a process is. A pid alone is reused; a pid with its start time is not (proc(5), field 22 of stat).
 
-package struct ProcessIdentity: Hashable, Sendable {
+package struct ProcessIdentity: Hashable, Sendable, Codable {
   package var pid: Int32
   /// Clock ticks since boot, /proc/PID/stat field 22.
   package var startTime: UInt64

@@ -68,7 +68,7 @@ package struct CredentialsDefinition: Hashable, Sendable {
 }
 
 /// One resource limit, getrlimit(2).
-package struct LimitDefinition: Hashable, Sendable {
+package struct LimitDefinition: Hashable, Sendable, Codable {
   /// The key of the configuration: "nofile", "nproc", ….
   package var name: String
   /// RLIMIT_….

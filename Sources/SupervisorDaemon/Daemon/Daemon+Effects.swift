@@ -50,6 +50,7 @@ extension Daemon {
       lookAtRemnant(service)
     case .terminateStrays(let strays):
       report(sweeper(of: service).terminate(strays.map(\.identity)), for: runtime)
+    case .watchStrays(let strays): sweeper(of: service).attend(strays.map(\.identity))
     case .killStrays: killStrays(of: service)
     case .probePorts:
       deliver(.probed(generation: generation(of: service), portsListening(of: service)), to: service)

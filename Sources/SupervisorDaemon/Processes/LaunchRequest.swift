@@ -3,7 +3,7 @@
 import Supervisor
 
 /// A launch, resolved: placeholders expanded, users looked up.
-package struct LaunchRequest: Hashable, Sendable {
+package struct LaunchRequest: Hashable, Sendable, Codable {
   package var service: String
   package var generation: Int
   /// argv.
@@ -28,8 +28,8 @@ package struct LaunchRequest: Hashable, Sendable {
   /// Whether EINHORN_MASTER_PID is to be filled in with the pid of the main process's parent.
   package var masterPID = MasterPID.absent
 
-  package enum ListenPID: Hashable, Sendable { case absent, wanted }
-  package enum MasterPID: Hashable, Sendable { case absent, wanted }
+  package enum ListenPID: Hashable, Sendable, Codable { case absent, wanted }
+  package enum MasterPID: Hashable, Sendable, Codable { case absent, wanted }
 
   package init(
     service: String, generation: Int, arguments: [String], environment: [String], programs: [String]
@@ -43,7 +43,7 @@ package struct LaunchRequest: Hashable, Sendable {
 }
 
 /// Numbers for setresuid(2) and its kin.
-package struct ResolvedUser: Hashable, Sendable {
+package struct ResolvedUser: Hashable, Sendable, Codable {
   package var uid: UInt32
   package var gid: UInt32
   package var groups: [UInt32]

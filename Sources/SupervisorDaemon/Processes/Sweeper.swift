@@ -55,6 +55,9 @@ package final class Sweeper {
     return refusals
   }
 
+  /// Tells when these end, who had their SIGTERM before.
+  package func attend(_ strays: [ProcessIdentity]) { strays.forEach { watch($0) } }
+
   /// What one round of killing came to.
   package struct Round {
     /// Everybody who was met, killed or stopped.

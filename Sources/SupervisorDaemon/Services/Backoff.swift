@@ -36,7 +36,7 @@ extension BackoffDefinition {
 }
 
 /// The automatic launches of the last interval.
-package struct LaunchHistory: Hashable, Sendable {
+package struct LaunchHistory: Hashable, Sendable, Codable {
   private var launches: [Instant] = []
 
   package init() {}
@@ -57,7 +57,7 @@ package struct LaunchHistory: Hashable, Sendable {
 }
 
 /// A small seeded generator: jitter needs no secrecy, and a simulation has to repeat itself (SplitMix64).
-package struct SplitMix64: RandomNumberGenerator, Hashable, Sendable {
+package struct SplitMix64: RandomNumberGenerator, Hashable, Sendable, Codable {
   private var state: UInt64
 
   package init(seed: UInt64) { state = seed }

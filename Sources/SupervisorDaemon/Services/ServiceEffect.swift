@@ -13,6 +13,8 @@ package enum ServiceEffect: Hashable, Sendable {
   case scan
   /// SIGTERM and SIGCONT to each of the strays, and tell when they exit.
   case terminateStrays([Stray])
+  /// Tell when they exit: they had their SIGTERM from a daemon that is no more.
+  case watchStrays([Stray])
   /// Stop everybody who is left so that nobody can fork, then SIGKILL; answer with `scanned`, at once.
   case killStrays
   /// See whether the guarded ports listen; answer with `probed`, at once.

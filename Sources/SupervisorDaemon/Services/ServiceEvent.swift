@@ -63,7 +63,7 @@ package enum ServiceEvent: Hashable, Sendable {
 }
 
 /// A descendant that outlived its main process, as a scan saw it.
-package struct Stray: Hashable, Sendable {
+package struct Stray: Hashable, Sendable, Codable {
   package var identity: ProcessIdentity
   package var command: String
   /// Like "127.0.0.1:22222 as fd 4".

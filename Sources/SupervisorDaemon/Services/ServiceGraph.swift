@@ -13,7 +13,7 @@ package struct ServiceGraph: Sendable {
   /// The reverse of `predecessors`.
   private(set) var successors: [[Int]] = []
   var pendingStarts: Set<Int> = []
-  private(set) var pendingStops: Set<Int> = []
+  var pendingStops: Set<Int> = []
   /// Those with a new definition, until those they start after are settled.
   var pendingRelaunches: Set<Int> = []
   /// Those that the configuration no longer has: they are being stopped, or are gone.

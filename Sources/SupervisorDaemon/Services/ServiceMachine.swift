@@ -69,7 +69,7 @@ package struct ServiceMachine: Sendable {
   static let blockedRetry: Duration = .seconds(2)
 
   /// One relaunch, while it happens.
-  struct Episode: Hashable, Sendable {
+  struct Episode: Hashable, Sendable, Codable {
     var began: Instant
     var report: RelaunchReport
   }

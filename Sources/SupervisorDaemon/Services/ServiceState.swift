@@ -5,7 +5,7 @@ import Supervisor
 /// Where a service is.
 ///
 /// The doc comment of each case names its successors.
-package enum ServiceState: Hashable, Sendable {
+package enum ServiceState: Hashable, Sendable, Codable {
   /// Nothing runs and nothing is wanted. → `verifying` (a start).
   case stopped
   /// The answer of `verify` is awaited, which comes at once. → `launching`, `blocked`, `stopped`, `failed`.
@@ -27,14 +27,14 @@ package enum ServiceState: Hashable, Sendable {
   /// Given up until somebody asks. → `verifying`, `stopped`.
   case failed(message: String)
 
-  package struct Verifying: Hashable, Sendable {
+  package struct Verifying: Hashable, Sendable, Codable {
     var purpose: Purpose
     var began: Instant
 
-    enum Purpose: Hashable, Sendable { case launch, rest(Rest) }
+    enum Purpose: Hashable, Sendable, Codable { case launch, rest(Rest) }
   }
 
-  package struct Launching: Hashable, Sendable {
+  package struct Launching: Hashable, Sendable, Codable {
     var began: Instant
     /// Executed by then, or the launch is given up.
     var deadline: Instant
@@ -43,10 +43,10 @@ package enum ServiceState: Hashable, Sendable {
     /// The main process said READY=1 before its keeper said that it was executed.
     var isNotified = false
 
-    enum Intent: Hashable, Sendable { case run, stop, restart }
+    enum Intent: Hashable, Sendable, Codable { case run, stop, restart }
   }
 
-  package struct Starting: Hashable, Sendable {
+  package struct Starting: Hashable, Sendable, Codable {
     var pid: Int32
     var launched: Instant
     /// Ready by then, or the generation is stopped.
@@ -54,12 +54,12 @@ package enum ServiceState: Hashable, Sendable {
     var probes: Int
   }
 
-  package struct Running: Hashable, Sendable {
+  package struct Running: Hashable, Sendable, Codable {
     package var pid: Int32
     var since: Instant
   }
 
-  package struct Stopping: Hashable, Sendable {
+  package struct Stopping: Hashable, Sendable, Codable {
     var pid: Int32
     var began: Instant
     var signals: [Int32]
@@ -70,9 +70,9 @@ package enum ServiceState: Hashable, Sendable {
   }
 
   /// Whether those who are left get their time to end, or SIGKILL at once.
-  enum Pace: Hashable, Sendable { case patient, hurried }
+  enum Pace: Hashable, Sendable, Codable { case patient, hurried }
 
-  package struct Sweeping: Hashable, Sendable {
+  package struct Sweeping: Hashable, Sendable, Codable {
     var began: Instant
     var aim: Aim
     var phase: Phase
@@ -82,7 +82,7 @@ package enum ServiceState: Hashable, Sendable {
     /// Strays that are gone and were too many to be told one by one.
     var untold = 0
 
-    enum Phase: Hashable, Sendable {
+    enum Phase: Hashable, Sendable, Codable {
       /// The last scan found nobody, but the keeper is still there: a look again soon.
       case looking(rounds: Int)
       case terminating
@@ -91,19 +91,19 @@ package enum ServiceState: Hashable, Sendable {
   }
 
   /// A stray with what was done to it.
-  struct SweptStray: Hashable, Sendable {
+  struct SweptStray: Hashable, Sendable, Codable {
     var stray: Stray
     var found: Instant
     var signals: [Int32]
     var gone: Instant?
   }
 
-  package struct BackingOff: Hashable, Sendable {
+  package struct BackingOff: Hashable, Sendable, Codable {
     package var until: Instant
     package var message: String
   }
 
-  package struct Blocked: Hashable, Sendable {
+  package struct Blocked: Hashable, Sendable, Codable {
     package var cause: Cause
     package var message: String
     /// How often it was looked whether a guarded port is free by now.
@@ -111,9 +111,9 @@ package enum ServiceState: Hashable, Sendable {
     /// Whether it is known who has the port, as far as that can be known.
     var naming = Naming.underWay
 
-    enum Naming: Hashable, Sendable { case underWay, done, outdated }
+    enum Naming: Hashable, Sendable, Codable { case underWay, done, outdated }
 
-    package enum Cause: Hashable, Sendable {
+    package enum Cause: Hashable, Sendable, Codable {
       /// A guarded port is taken by a process that is not ours: what the verification said.
       case occupied(finding: String)
       /// Processes of the generation before do not die: their sweep goes on.
@@ -122,13 +122,13 @@ package enum ServiceState: Hashable, Sendable {
   }
 
   /// What to do when the generation is gone.
-  enum Aim: Hashable, Sendable {
+  enum Aim: Hashable, Sendable, Codable {
     /// Launch the next one, not before this time.
     case relaunch(notBefore: Instant, message: String?)
     case rest(Rest)
   }
 
-  enum Rest: Hashable, Sendable {
+  enum Rest: Hashable, Sendable, Codable {
     case stopped
     case failed(String)
   }

@@ -32,6 +32,14 @@ struct Transcript {
   }
 
   var state: String { machine.state.name }
+
+  /// Its way through JSON into another process, and what that one does first.
+  mutating func resume() throws -> [ServiceEffect] {
+    let bytes = try Wire.encode(machine.snapshot)
+    machine = ServiceMachine(
+      definition: machine.definition, restoring: try Wire.decode(ServiceMachine.Snapshot.self, from: bytes))
+    return machine.resumed(at: now)
+  }
 }
 
 extension ServiceEvent {
