@@ -26,7 +26,7 @@ extension Mutation {
   var isOfReplacements: Bool {
     switch self {
     case .resumeNothing, .forgetState: true
-    case .none, .launchEarly, .killNobody, .forgetTimer, .skipVerification, .tellNobody: false
+    case .none, .launchEarly, .killNobody, .forgetTimer, .skipVerification, .takeOverEarly, .tellNobody: false
     }
   }
 }

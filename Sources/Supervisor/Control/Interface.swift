@@ -18,6 +18,7 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case tree = "Tree"
   case doctor = "Doctor"
   case reloadConfig = "ReloadConfig"
+  case reexec = "Reexec"
   case shutdown = "Shutdown"
 
   package static let interface = "org.fdsupervisord.Control"
@@ -113,7 +114,7 @@ package struct AddressParameters: Codable, Hashable, Sendable {
   }
 }
 
-/// The parameters of Sockets, Doctor and Shutdown, and the reply of Shutdown.
+/// The parameters of Sockets, Doctor, Reexec and Shutdown, and the reply of Shutdown.
 package struct NoParameters: Codable, Hashable, Sendable {
   package init() {}
 }
@@ -223,130 +224,38 @@ package struct LogsReply: Codable, Hashable, Sendable {
   package init(lines: [String]) { self.lines = lines }
 }
 
-package struct SocketsReply: Codable, Hashable, Sendable {
-  package var sockets: [SocketStatus]
-  package init(sockets: [SocketStatus]) { self.sockets = sockets }
-}
+/// The reply of Reexec, sent by the program that took over.
+package struct ReexecReply: Codable, Hashable, Sendable {
+  /// The version of the program before, and of this one.
+  package var from: String
+  package var to: String
+  package var pid: Int32
+  /// How many services went on running.
+  package var services: Int
+  /// From the call to the reply, and how much of it nobody was served.
+  package var milliseconds: Double
+  package var pause: Double
 
-package struct SocketStatus: Codable, Hashable, Sendable {
-  package var name: String
-  package var address: String
-  /// 0 while it is closed (`stop --close`).
-  package var inode: UInt64
-  /// Connections that wait to be accepted, and how many may; absent for datagram sockets.
-  package var queued: Int?
-  package var limit: Int?
-  /// "opened", "inherited", "closed".
-  package var origin: String
-  package var services: [String]
-  package var holders: [HolderRecord]
+  package enum CodingKeys: String, CodingKey {
+    case from, to, pid, services, milliseconds
+    case pause = "pause_ms"
+  }
 
   package init(
-    name: String, address: String, inode: UInt64, queued: Int?, limit: Int?, origin: String,
-    services: [String],
-    holders: [HolderRecord]
+    from: String, to: String, pid: Int32, services: Int, milliseconds: Double, pause: Double
   ) {
-    self.name = name
-    self.address = address
-    self.inode = inode
-    self.queued = queued
-    self.limit = limit
-    self.origin = origin
+    self.from = from
+    self.to = to
+    self.pid = pid
     self.services = services
-    self.holders = holders
+    self.milliseconds = milliseconds
+    self.pause = pause
   }
-}
 
-/// The reply of Holders, and of Free: there the holders are those that are left, and the remarks say what was done.
-package struct HoldersReply: Codable, Hashable, Sendable {
-  package var address: String
-  package var holders: [HolderRecord]
-  /// What there is to say beside the holders: "nobody listens there", "3 connections in TIME_WAIT",
-  /// "somebody listens, but no process that can be read here holds it".
-  package var remarks: [String]
-  package init(address: String, holders: [HolderRecord], remarks: [String]) {
-    self.address = address
-    self.holders = holders
-    self.remarks = remarks
-  }
-}
-
-/// A process with a descriptor of a listening socket.
-package struct HolderRecord: Codable, Hashable, Sendable {
-  package var pid: Int32
-  package var fd: Int32
-  package var command: String
-  package var user: String
-  /// The systemd unit or the cgroup; "" when unknown.
-  package var unit: String
-  /// Seconds since it was started.
-  package var age: Double
-  /// The address of the socket that it holds.
-  package var address: String
-  package var inode: UInt64
-  /// Our service, when it belongs to one, and its generation.
-  package var service: String?
-  package var generation: Int?
-
-  package init(
-    pid: Int32, fd: Int32, command: String, user: String, unit: String, age: Double, address: String,
-    inode: UInt64, service: String? = nil, generation: Int? = nil
-  ) {
-    self.pid = pid
-    self.fd = fd
-    self.command = command
-    self.user = user
-    self.unit = unit
-    self.age = age
-    self.address = address
-    self.inode = inode
-    self.service = service
-    self.generation = generation
-  }
-}
-
-package struct TreeReply: Codable, Hashable, Sendable {
-  package var trees: [ServiceTree]
-  package init(trees: [ServiceTree]) { self.trees = trees }
-}
-
-package struct ServiceTree: Codable, Hashable, Sendable {
-  package var service: String
-  package var generation: Int
-  package var keeper: Int32?
-  /// Depth first, each after its parent.
-  package var processes: [TreeProcess]
-  package init(service: String, generation: Int, keeper: Int32?, processes: [TreeProcess]) {
-    self.service = service
-    self.generation = generation
-    self.keeper = keeper
-    self.processes = processes
-  }
-}
-
-package struct TreeProcess: Codable, Hashable, Sendable {
-  package var pid: Int32
-  package var parent: Int32
-  /// 0 for the main process and for those that were reparented to the keeper.
-  package var depth: Int
-  package var command: String
-  package var state: String
-  package var user: String
-  package var age: Double
-  /// "web as fd 3", "127.0.0.1:6379 as fd 5".
-  package var holds: [String]
-  package init(
-    pid: Int32, parent: Int32, depth: Int, command: String, state: String, user: String, age: Double,
-    holds: [String]
-  ) {
-    self.pid = pid
-    self.parent = parent
-    self.depth = depth
-    self.command = command
-    self.state = state
-    self.user = user
-    self.age = age
-    self.holds = holds
+  /// One line, for people.
+  package var text: String {
+    "fdsupervisord \(from) → \(to), pid \(pid), \(Text.counted(services, "service")) kept, "
+      + "\(Int(milliseconds.rounded())) ms"
   }
 }
 

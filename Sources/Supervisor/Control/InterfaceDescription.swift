@@ -74,6 +74,10 @@ extension ControlMethod {
       progress: ?Progress
     )
 
+    # Lets the program that lies where the daemon's own lay take its place, in the same process: listeners, services
+    # and connections stay. It answers the call; times in milliseconds, `pause_ms`: nobody was served.
+    method Reexec() -> (from: string, to: string, pid: int, services: int, milliseconds: float, pause_ms: float)
+
     # Stops the services in order, and ends the daemon.
     method Shutdown() -> ()
 

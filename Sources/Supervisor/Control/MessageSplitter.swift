@@ -15,6 +15,9 @@ package struct MessageSplitter {
   /// True while the beginning of a message is here and its end is not; valid after `next()` returned nil.
   package var isInMessage: Bool { start < bytes.count }
 
+  /// What came and was not taken yet.
+  package var rest: [UInt8] { Array(bytes[start...]) }
+
   package mutating func append(_ chunk: some Collection<UInt8>) {
     if start > 0 {
       bytes.removeFirst(start)

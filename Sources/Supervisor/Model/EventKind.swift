@@ -53,6 +53,10 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
   case reloaded
   /// It was read again, and is not: nothing was changed.
   case reloadRefused
+  /// Another program took the daemon's place, in its process.
+  case daemonReplaced
+  /// A program was to take the daemon's place and could not.
+  case replacementRefused
 
   /// MESSAGE_ID= of systemd.journal-fields(7): 128 bits as 32 hexadecimal digits.
   package var messageID: String {
@@ -81,6 +85,8 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
     case .storeReturned: "7ac92c154b3f4abf8929bdb0fc31b88d"
     case .reloaded: "f9ef811f1e9848af84efa798ff407553"
     case .reloadRefused: "9c2d29f2e4374f9d9d9a914d6a2a0fbf"
+    case .daemonReplaced: "e26ef10baecf4a78805020b149bf8fde"
+    case .replacementRefused: "ab73b82e03fa40b89fc41c57be3d73a7"
     }
   }
 }

@@ -3,7 +3,7 @@
 import Glibc
 
 /// An IPv4 or IPv6 address, without a port.
-package enum IPAddress: Hashable, Sendable {
+package enum IPAddress: Hashable, Sendable, Codable {
   /// Host byte order: 127.0.0.1 is 0x7f000001.
   case v4(UInt32)
   /// Network byte order; `scope` is the interface index of a link-local address, else 0 (ipv6(7)).

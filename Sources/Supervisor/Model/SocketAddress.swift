@@ -1,20 +1,20 @@
 // Where a socket listens: its text in the configuration, and which addresses get in each other's way.
 
 /// An address to listen on, as `listen = "…"` spells it.
-package enum SocketAddress: Hashable, Sendable {
+package enum SocketAddress: Hashable, Sendable, Codable {
   case tcp(IPAddress, port: UInt16)
   case udp(IPAddress, port: UInt16)
   case unix(UnixKind, UnixName)
 
   /// The type of a Unix socket, unix(7).
-  package enum UnixKind: String, Hashable, Sendable, CaseIterable {
+  package enum UnixKind: String, Hashable, Sendable, Codable, CaseIterable {
     case stream = "unix"
     case datagram = "unix-dgram"
     case sequencedPacket = "unix-seqpacket"
   }
 
   /// What a Unix socket is bound to, unix(7).
-  package enum UnixName: Hashable, Sendable {
+  package enum UnixName: Hashable, Sendable, Codable {
     case path(String)
     /// Without the leading NUL byte, which the configuration writes as "@".
     case abstract(String)

@@ -10,17 +10,19 @@ package enum ConfigurationResult: Sendable {
 }
 
 package enum ConfigurationLoader {
-  /// The path for a reload: it means the same file wherever the daemon is by then.
-  package static func absolute(_ path: String) -> String { ConfigurationReader.absolute(path) }
+  /// The path that means the same file for a reload, and for the program that takes over.
+  package static func absolute(_ path: String) -> String { ConfigurationSources().absolute(path) }
 
   /// Reads the file, its includes and environment files.
   ///
   /// All errors of all files at once.
   ///
   /// Never waits for anything but the disk: what is no regular file is refused. Starts nothing.
-  package static func load(_ path: String) -> ConfigurationResult {
+  package static func load(
+    _ path: String, from sources: ConfigurationSources = ConfigurationSources()
+  ) -> ConfigurationResult {
     let diagnostics = Diagnostics()
-    var reader = ConfigurationReader(diagnostics)
+    var reader = ConfigurationReader(diagnostics, sources)
     reader.read(path, includedAt: nil)
     reader.readEnvironmentFiles()
     // What a file that can't be read would have defined must not be reported as undefined.

@@ -11,9 +11,14 @@ struct ConfigurationReader {
   private var paths: [FileIdentity: String] = [:]
   private var fileCount = 0
 
+  private let sources: ConfigurationSources
+
   private static let deepestInclude = 8
 
-  init(_ diagnostics: Diagnostics) { self.diagnostics = diagnostics }
+  init(_ diagnostics: Diagnostics, _ sources: ConfigurationSources) {
+    self.diagnostics = diagnostics
+    self.sources = sources
+  }
 
   /// Reads a file and what it includes.
   ///
@@ -72,8 +77,8 @@ struct ConfigurationReader {
     _ path: String, _ order: Int, _ report: (String) -> Void
   ) -> (SourceFile, FileIdentity)? {
     do throws(UnreadableFile) {
-      let (bytes, identity) = try SourceReader.read(path)
-      let folder = Self.absolute(Self.folder(of: path))
+      let (bytes, identity) = try sources.read(path)
+      let folder = sources.absolute(Self.folder(of: path))
       guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
         let readable = SourceFile(
           path: escaped(path), folder: folder, order: order, text: String(decoding: bytes, as: UTF8.self))
@@ -114,7 +119,7 @@ struct ConfigurationReader {
       diagnostics.error("includes are nested deeper than \(Self.deepestInclude) levels", at: pattern.span)
       return
     }
-    let matches = Self.files(matching: pattern.value, in: Self.folder(of: path))
+    let matches = files(matching: pattern.value, in: Self.folder(of: path))
     if matches.isEmpty, !pattern.value.contains(where: { "*?[".contains($0) }) {
       isComplete = false
       diagnostics.error(
@@ -126,9 +131,7 @@ struct ConfigurationReader {
   /// In name order, glob(3).
   ///
   /// The folder is taken literally, whatever characters it has.
-  private static func files(matching pattern: String, in folder: String) -> [String] {
-    var found = glob_t()
-    defer { globfree(&found) }
+  private func files(matching pattern: String, in folder: String) -> [String] {
     var literal = ""
     if !pattern.hasPrefix("/") {
       for scalar in folder.unicodeScalars {
@@ -136,27 +139,11 @@ struct ConfigurationReader {
         literal.unicodeScalars.append(scalar)
       }
     }
-    guard glob(literal + pattern, 0, nil, &found) == 0 else { return [] }
-    return (0..<Int(found.gl_pathc)).compactMap { index in
-      found.gl_pathv[index].map { String(cString: $0) }
-    }
+    return sources.paths(matching: literal + pattern)
   }
 
   /// "conf.d/" of "conf.d/a.toml", "" of "a.toml".
   private static func folder(of path: String) -> String {
     path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-  }
-
-  /// Without the slash at the end, unless it is the root.
-  static func absolute(_ folder: String) -> String {
-    var path = folder
-    if !path.hasPrefix("/") {
-      var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-      // A working directory that was removed leaves relative paths relative to it.
-      let current = getcwd(&buffer, buffer.count).map { String(cString: $0) } ?? "."
-      path = current == "/" ? "/" + folder : current + "/" + folder
-    }
-    while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-    return path
   }
 }

@@ -5,6 +5,8 @@ struct Arguments: Hashable {
   var configuration: String?
   var control: String?
   var purpose = Purpose.supervise
+  /// What another program left to this one: not for people.
+  var inheritance: Inheritance?
 
   /// How `--check` answers.
   var format = Format.text
@@ -13,6 +15,7 @@ struct Arguments: Hashable {
     case supervise, check
     /// For ExecStopPost= of the unit: leaves the unit's cgroup so that systemd can start the daemon in it again.
     case releaseCgroup
+    case rehearse(CInt)
   }
   enum Format: Hashable { case text, json }
 
@@ -36,6 +39,10 @@ struct Arguments: Hashable {
       case "--check": result.purpose = .check
       case "--release-cgroup": result.purpose = .releaseCgroup
       case "--json": result.format = .json
+      case Rehearsal.option, Inheritance.option, Inheritance.failureOption:
+        guard let value = inline ?? rest.popFirst(), result.takeSuccession(parts[0], value) else {
+          return .failure(.init(description: "\(word) is not for people"))
+        }
       case "--config", "-c", "--control":
         guard let value = inline ?? rest.popFirst(), !value.isEmpty else {
           return .failure(.init(description: "\(word) wants a value"))
@@ -45,5 +52,21 @@ struct Arguments: Hashable {
       }
     }
     return .success(.run(result))
+  }
+
+  /// False for nonsense.
+  private mutating func takeSuccession(_ option: String, _ value: String) -> Bool {
+    switch option {
+    case Rehearsal.option:
+      guard let number = CInt(value), number >= 0 else { return false }
+      purpose = .rehearse(number)
+    case Inheritance.option:
+      guard let told = Inheritance(value) else { return false }
+      inheritance = told
+    default:
+      guard inheritance != nil else { return false }
+      inheritance?.failure = value
+    }
+    return true
   }
 }

@@ -21,6 +21,7 @@ extension Daemon {
       case .tree: try answerTree(call)
       case .doctor: answerDoctor(call)
       case .reloadConfig: try answerReloadConfig(call)
+      case .reexec: answerReexec(call)
       case .shutdown:
         call.reply(NoParameters())
         beginShutdown(because: "asked by pid \(call.peerPID)")
@@ -170,12 +171,27 @@ extension Daemon {
     let log = runtimes[service].log
     let lines = log.recentLines(max(0, min(parameters.lines ?? 10, 100_000)))
     guard parameters.follow == true, call.wantsMore else { return call.reply(LogsReply(lines: lines)) }
+    followLogs(service, call, after: lines)
+  }
+
+  /// Goes on with a call that came from the program before.
+  func followLogs(_ call: ControlCall) {
+    do throws(ControlCall.AlreadyAnswered) {
+      let parameters = try call.parameters(as: LogsParameters.self)
+      if let service = select([parameters.name], all: nil, for: call)?.first {
+        followLogs(service, call, after: nil)
+      }
+    } catch {}
+  }
+
+  private func followLogs(_ service: Int, _ call: ControlCall, after lines: [String]?) {
     call.dropRemark = { LogsReply(lines: ["… \($0) lines dropped: this reader is too slow"]) }
     let key = requests.newKey()
     call.onClose = { [weak self] in self?.requests.end(key) }
-    call.progress(LogsReply(lines: lines))
+    if let lines { call.progress(LogsReply(lines: lines)) }
     requests.keep(
-      log.follow { [weak call] in call?.progress(LogsReply(lines: $0), weight: $0.count) }, under: key)
+      runtimes[service].log.follow { [weak call] in call?.progress(LogsReply(lines: $0), weight: $0.count) },
+      under: key)
   }
 
   private static func describe(_ pid: Int32) -> String {

@@ -30,13 +30,7 @@ extension Daemon {
       let output = try runtime.log.descriptorForLaunch()
       let given = descriptors(for: runtime.definition.pass, output.number, listeners)
       let keeper = try makeKeeper(request, given, makeCgroup(of: service, generation: generation))
-      runtime.keeper = keeper
-      keepers[keeper.pid] = service
-      runtime.keeperConnection = try loop.watch(keeper.connection, priority: .processes) {
-        [weak self] events in
-        self?.hear(service)
-        if events.contains(.hungUp) { runtime.keeperConnection?.cancel() }
-      }
+      try listen(to: keeper, of: service)
     } catch {
       let keeper: LaunchFailure.Keeper = runtime.keeper == nil ? .none : .exiting
       if keeper == .none { _ = leaveCgroup(of: service) }
@@ -54,6 +48,17 @@ extension Daemon {
     }
     return try cgroup.withDescriptor {
       try Keeper(program: keeperProgram, request: request, descriptors: descriptors, cgroup: $0)
+    }
+  }
+
+  /// From here on the keeper is heard, and known when it is reaped.
+  func listen(to keeper: Keeper, of service: Int) throws(SystemError) {
+    let runtime = runtimes[service]
+    runtime.keeper = keeper
+    keepers[keeper.pid] = service
+    runtime.keeperConnection = try loop.watch(keeper.connection, priority: .processes) { [weak self] events in
+      self?.hear(service)
+      if events.contains(.hungUp) { runtime.keeperConnection?.cancel() }
     }
   }
 

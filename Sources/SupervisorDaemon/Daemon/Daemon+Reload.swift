@@ -39,14 +39,15 @@ extension Daemon {
       if unit.startup == nil { tellSystemd("RELOADING=1\nMONOTONIC_USEC=\(Clock.now().nanoseconds / 1000)") }
       log.log(.notice, "\(request.reason): reading the configuration again")
     }
-    switch ConfigurationLoader.load(configurationPath) {
+    let sources = ConfigurationSources()
+    switch ConfigurationLoader.load(origin.configuration, from: sources) {
     case .failure(let diagnostics):
       note(diagnostics, in: reload)
       let count = diagnostics.count { $0.severity == .error }
       refuse(reload, "the configuration has \(Text.counted(count, "error"))")
     case .success(let new, let warnings):
       note(warnings, in: reload)
-      apply(new, reload)
+      apply(new, from: sources, reload)
     }
   }
 
@@ -70,7 +71,7 @@ extension Daemon {
     end(reload)
   }
 
-  private func apply(_ new: Configuration, _ reload: Reload) {
+  private func apply(_ new: Configuration, from sources: ConfigurationSources, _ reload: Reload) {
     let plan = ReloadPlan(from: configuration, to: new, sockets: sockets.transition(to: new.sockets))
     reload.reply.changes = plan.changes(
       rests: { name in self.service(named: name).map { !self.graph.isWanted($0) } ?? false },
@@ -87,6 +88,7 @@ extension Daemon {
     for change in reload.reply.changes { log.log(.notice, "reload: \(change.sentence)") }
     keepListeners()
     configuration = new
+    origin.sources = sources.snapshot
     log.threshold = new.daemon.logLevel
     apply(plan, reload)
   }

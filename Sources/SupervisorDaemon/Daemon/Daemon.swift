@@ -9,8 +9,6 @@ package final class Daemon {
   let loop: EventLoop
   /// Replaced by a reload.
   var configuration: Configuration
-  /// Where it came from; absolute.
-  let configurationPath: String
   let logs: LogContext
   let log: DaemonLog
   let sockets: OwnedSockets
@@ -26,6 +24,8 @@ package final class Daemon {
   /// RLIMIT_NOFILE as it was at the start: the daemon raises its own, services get this one.
   let descriptorLimit: LimitDefinition?
   let ownPID = getpid()
+  /// What a successor has to know of the start, and of the configuration as it was read.
+  var origin: DaemonOrigin
 
   /// Whoever started the daemon and wants to be told, sd_notify(3).
   let unit: UnitLink
@@ -41,9 +41,12 @@ package final class Daemon {
   var pendingEvents: [(service: Int, event: ServiceEvent)] = []
   var isPumping = false
   var shutdown = Shutdown.notAsked
+  /// A successor that shows whether it can take over.
+  var rehearsal: Rehearsal?
 
-  private(set) var notify: NotifySocket
+  let notify: NotifySocket
   private(set) var control: ControlServer?
+  private let beginning: Beginning
   /// Calls and searches that are under way.
   var requests = OpenRequests()
   private var signals: [EventSource] = []
@@ -61,14 +64,18 @@ package final class Daemon {
 
   enum Shutdown { case notAsked, underWay, hurried, done }
 
+  /// Whether `run` starts the services, or goes on with those of the program before.
+  private enum Beginning { case start, takeover }
+
   /// Takes over the world: nothing of it is touched before the control socket is ours.
   package init(
-    loop: EventLoop, configuration: Configuration, from configurationPath: String, logs: LogContext,
-    control: String, activation: SocketActivation, keeperProgram: String
+    loop: EventLoop, configuration: Configuration, logs: LogContext, control: String,
+    activation: SocketActivation, keeperProgram: String, origin: DaemonOrigin
   ) throws {
+    beginning = .start
+    self.origin = origin
     self.loop = loop
     self.configuration = configuration
-    self.configurationPath = configurationPath
     self.logs = logs
     self.keeperProgram = keeperProgram
     log = logs.log
@@ -99,8 +106,55 @@ package final class Daemon {
     calls.daemon = self
   }
 
+  /// Takes the place of the program before, whose descriptors are still open, and says nothing yet.
+  init(
+    restoring state: HandoverState, loop: EventLoop, configuration: Configuration, logs: LogContext,
+    keeperProgram: String, fallBack: FallBack
+  ) {
+    beginning = .takeover
+    origin = state.origin
+    unit = UnitLink(loop: loop)
+    unit.hasReturned = state.hasReturned
+    self.loop = loop
+    self.configuration = configuration
+    self.logs = logs
+    self.keeperProgram = keeperProgram
+    log = logs.log
+    let calls = CallForwarder()
+    let log = logs.log
+    control = ControlServer(
+      restoring: state.control, loop: loop, isForGroup: configuration.daemon.controlGroup != nil,
+      log: { log.log(.warning, $0) }, onCall: { calls.receive($0) })
+    cgroups = CgroupTree(Delegation.find())
+    // The generations are all in the state: nobody is left over from somebody else.
+    abandoned = [:]
+    sockets = OwnedSockets(definitions: configuration.sockets, restoring: state.listeners)
+    devNull = fallBack.certainly { try FileDescriptor.open("/dev/null", O_RDWR) }
+    notify = NotifySocket(restoring: state.notify) { calls.receive($0) }
+    environment = currentEnvironment()
+    descriptorLimit = state.descriptorLimit
+    graph = ServiceGraph(
+      definitions: configuration.services, restoring: state.graph,
+      seed: Clock.now().nanoseconds ^ UInt64(getpid()))
+    runtimes = configuration.services.map { ServiceRuntime($0, restoring: state.services[$0.name], in: logs) }
+    for pid in state.otherChildren { otherChildren[pid] = {} }
+    calls.daemon = self
+  }
+
   /// Runs until it is told to end; returns the exit status.
   package func run() throws(SystemError) -> Int32 {
+    if beginning == .start { try start() }
+    let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) {
+      cl_release_startup_pages()
+    }
+    defer { tidy.cancel() }
+    let status = try loop.run()
+    end()
+    return status
+  }
+
+  /// Signals, and the place above those whose keeper is killed.
+  func beginListening() throws(SystemError) {
     // A killed keeper's tree comes to us, not to PID 1.
     if cl_become_subreaper() == -1 { throw SystemError("become a subreaper") }
     signals = [
@@ -109,6 +163,10 @@ package final class Daemon {
       try loop.signal(SIGINT) { [weak self] in self?.beginShutdown(because: "SIGINT") },
       try loop.signal(SIGHUP) { [weak self] in self?.reloadConfiguration(.init(because: "SIGHUP")) },
     ]
+  }
+
+  private func start() throws(SystemError) {
+    try beginListening()
     for remark in sockets.remarks { log.log(.notice, remark, kind: .socketRemark) }
     log.log(
       .info,
@@ -118,13 +176,6 @@ package final class Daemon {
     keepListeners()
     feedWatchdog()
     begin(runtimes.indices.filter { runtimes[$0].definition.autostart })
-    let tidy = try loop.timer(at: Clock.now() + Self.startupEnds, priority: .logs) {
-      cl_release_startup_pages()
-    }
-    defer { tidy.cancel() }
-    let status = try loop.run()
-    end()
-    return status
   }
 
   /// Stops everything in order; asked a second time, at once.

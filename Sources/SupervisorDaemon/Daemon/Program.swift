@@ -62,9 +62,13 @@ package enum Program {
       if let remark = CgroupRelease.run() { complain("fdsupervisord: \(remark)") }
       return 0
     }
-    let path = arguments.configuration ?? standardConfiguration
+    if case .rehearse(let state) = arguments.purpose { return rehearse(state) }
+    if let inheritance = arguments.inheritance { return takeOver(inheritance) }
+    let given = arguments.configuration ?? standardConfiguration
+    let path = arguments.purpose == .check ? given : ConfigurationLoader.absolute(given)
+    let sources = ConfigurationSources()
     let configuration: Configuration
-    let outcome = ConfigurationLoader.load(path)
+    let outcome = ConfigurationLoader.load(path, from: sources)
     if arguments.purpose == .check, arguments.format == .json { return tellAsJSON(outcome) }
     switch outcome {
     case .failure(let diagnostics):
@@ -81,7 +85,11 @@ package enum Program {
       return 1
     }
     do {
-      return try supervise(configuration, from: ConfigurationLoader.absolute(path), control: control)
+      let origin = DaemonOrigin(
+        program: try Succession.ownPath(argument: CommandLine.arguments.first),
+        arguments: CommandLine.arguments, configuration: path,
+        sources: sources.snapshot)
+      return try supervise(configuration, control: control, origin)
     } catch let error as ControlServerError {
       complain("fdsupervisord: \(error.description)")
     } catch {
@@ -114,7 +122,7 @@ package enum Program {
   }
 
   private static func supervise(
-    _ configuration: Configuration, from path: String, control: String
+    _ configuration: Configuration, control: String, _ origin: DaemonOrigin
   ) throws -> Int32 {
     // Our files get their modes explicitly; what the caller's umask was is his affair.
     umask(0o022)
@@ -122,8 +130,8 @@ package enum Program {
     let loop = try EventLoop()
     let logs = try LogContext.standard(loop: loop, threshold: configuration.daemon.logLevel)
     let daemon = try Daemon(
-      loop: loop, configuration: configuration, from: path, logs: logs, control: control,
-      activation: activation, keeperProgram: try KeeperProgram.find())
+      loop: loop, configuration: configuration, logs: logs, control: control, activation: activation,
+      keeperProgram: try KeeperProgram.find(), origin: origin)
     return try daemon.run()
   }
 
@@ -138,7 +146,7 @@ package enum Program {
     return candidates.first { access($0, F_OK) == 0 } ?? "fdsupervisord.toml"
   }
 
-  private static func complain(_ text: String) {
+  static func complain(_ text: String) {
     var line = text.hasSuffix("\n") ? text : text + "\n"
     line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
   }

@@ -47,9 +47,15 @@ final class ServiceRuntime {
     didSet { unsaidLines = lastLines }
   }
   /// Those that no message has told yet.
-  private var unsaidLines: [String] = []
+  private(set) var unsaidLines: [String] = []
 
-  enum Adopted { case no, yes }
+  /// After the replacement of a daemon: what was said stays said.
+  func restore(lastLines: [String], unsaid: [String]) {
+    self.lastLines = lastLines
+    unsaidLines = unsaid
+  }
+
+  enum Adopted: String { case no, yes }
   enum CgroupKill { case notTried, tried }
   enum Remnant { case no, yes }
 
@@ -65,10 +71,15 @@ final class ServiceRuntime {
     self.definition = definition
   }
 
-  init(definition: ServiceDefinition, logs: LogContext) {
+  convenience init(definition: ServiceDefinition, logs: LogContext) {
+    let log = ServiceLog(service: definition.name, definition: definition.log, in: logs)
+    self.init(definition: definition, log: log, since: Clock.wallClock())
+  }
+
+  init(definition: ServiceDefinition, log: ServiceLog, since: Double) {
     self.definition = definition
-    log = ServiceLog(service: definition.name, definition: definition.log, in: logs)
-    since = Clock.wallClock()
+    self.log = log
+    self.since = since
   }
 }
 

@@ -12,6 +12,7 @@ final class JournalStream {
   private static let keptLimit = limit - (1 << 10)
   /// Between two attempts to connect, growing while they fail; without output there is none.
   private static let pauses: ClosedRange<Duration> = .seconds(1) ... .seconds(60)
+  private static let cause = "journald did not read"
 
   private let service: String
   private unowned let context: LogContext
@@ -31,6 +32,37 @@ final class JournalStream {
   }
 
   deinit { timer?.cancel() }
+
+  /// Goes on with the connection that another process handed over, or soon with a new one when there is none.
+  init(restoring snapshot: Snapshot, service: String, in context: LogContext) {
+    (self.service, self.context) = (service, context)
+    lines = LineAssembly(partial: snapshot.partial.bytes)
+    do throws(SystemError) {
+      guard let descriptor = snapshot.descriptor else {
+        throw SystemError("go on with the journal", code: ENOTCONN)
+      }
+      output = try NonBlockingOutput(
+        FileDescriptor(owning: descriptor), loop: context.loop, limit: Self.limit, cause: Self.cause)
+      output?.begin(with: snapshot.unsent)
+    } catch {
+      (waiting, lost) = (snapshot.unsent.bytes.bytes, snapshot.unsent.lost)
+      if !waiting.isEmpty { tryLater() }
+    }
+  }
+
+  struct Snapshot: Hashable, Sendable, Codable {
+    var descriptor: CInt?
+    var unsent: NonBlockingOutput.Unsent
+    var partial: ExactBytes
+  }
+
+  /// One stream at one moment, after what a journald that went away did not take is its own again.
+  func snapshot() -> Snapshot {
+    takeBackFromBroken()
+    return Snapshot(
+      descriptor: output?.descriptor, unsent: output?.unsent ?? .init(bytes: ExactBytes(waiting), lost: lost),
+      partial: ExactBytes(lines.partial))
+  }
 
   /// Passes the bytes on as whole lines; what has no room is counted.
   func write(_ bytes: UnsafeRawBufferPointer) {
@@ -111,6 +143,6 @@ final class JournalStream {
   private func connect() throws(SystemError) -> NonBlockingOutput {
     try NonBlockingOutput(
       try context.connectToJournal(service), loop: context.loop, limit: Self.limit,
-      cause: "journald did not read", alreadyLost: lost)
+      cause: Self.cause, alreadyLost: lost)
   }
 }

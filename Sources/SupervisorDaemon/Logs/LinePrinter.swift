@@ -10,9 +10,13 @@ final class LinePrinter {
 
   private let service: String
   private unowned let context: LogContext
-  private var lines = LineAssembly()
+  private var lines: LineAssembly
 
-  init(service: String, in context: LogContext) {
+  /// What has come of a line that has not ended.
+  var partial: [UInt8] { lines.partial }
+
+  init(service: String, in context: LogContext, partial: [UInt8] = []) {
+    lines = LineAssembly(partial: partial)
     (self.service, self.context) = (ProcessTable.printable(service), context)
     context.nameWidth = max(context.nameWidth, min(service.count, Self.longestPadding))
   }

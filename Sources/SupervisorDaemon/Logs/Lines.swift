@@ -41,7 +41,10 @@ struct LineAssembly {
   /// A longer line is passed on in pieces, as by journald (LineMax= of journald.conf(5)).
   static let longestLine = 16 << 10
 
-  private var partial: [UInt8] = []
+  /// What has come of a line that has not ended.
+  private(set) var partial: [UInt8] = []
+
+  init(partial: [UInt8] = []) { self.partial = partial }
 
   var hasPartialLine: Bool { !partial.isEmpty }
 

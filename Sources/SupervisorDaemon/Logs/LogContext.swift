@@ -35,6 +35,11 @@ package final class LogContext {
 
   deinit { buffer.deallocate() }
 
+  /// Of the daemon's own output, for the program that takes over.
+  package var unsent: NonBlockingOutput.Unsent { output.unsent }
+
+  package func begin(with unsent: NonBlockingOutput.Unsent) { output.begin(with: unsent) }
+
   /// The context of a daemon: its stderr, and what its environment says about it.
   package static func standard(loop: EventLoop, threshold: LogLevel) throws(SystemError) -> LogContext {
     let number = try retrying("duplicate stderr") { cl_fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3) }

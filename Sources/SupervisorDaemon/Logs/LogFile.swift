@@ -30,6 +30,26 @@ final class LogFile {
     (self.definition, self.service, self.log) = (definition, service, log)
   }
 
+  /// Goes on with the file that another process had open; one that can't be used is opened anew.
+  init(restoring snapshot: Snapshot, _ definition: LogFileDefinition, service: String, log: DaemonLog) {
+    (self.definition, self.service, self.log) = (definition, service, log)
+    (lost.bytes, lost.isInLine) = (snapshot.lostBytes, snapshot.isInLine)
+    guard let file = snapshot.file else { return }
+    do throws(SystemError) { open = try OpenLogFile(restoring: file, path: definition.path) } catch {
+      tellOfFailure(error)
+    }
+  }
+
+  struct Snapshot: Hashable, Sendable, Codable {
+    var file: OpenLogFile.Snapshot?
+    var lostBytes: Int
+    var isInLine: Bool
+  }
+
+  var snapshot: Snapshot {
+    Snapshot(file: open?.snapshot, lostBytes: lost.bytes, isInLine: lost.isInLine)
+  }
+
   /// Opens the file if it is not open.
   ///
   /// Throws what a person has to mend, such as a missing folder; a full or

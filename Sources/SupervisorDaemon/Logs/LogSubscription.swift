@@ -21,6 +21,11 @@ final class LogFollowers {
   private var subscriptions: [Weak] = []
   private var lines = LineAssembly()
 
+  init(partial: [UInt8] = []) { lines = LineAssembly(partial: partial) }
+
+  /// What has come of a line that has not ended.
+  var partial: [UInt8] { lines.partial }
+
   private struct Weak {
     weak var subscription: LogSubscription?
   }

@@ -45,6 +45,24 @@ package final class NonBlockingOutput {
 
   deinit { source?.cancel() }
 
+  /// For a daemon that is replaced: the descriptor, which stays open, and what did not get through it.
+  package var descriptor: CInt { channel.number }
+
+  package struct Unsent: Hashable, Sendable, Codable {
+    package var bytes: ExactBytes
+    package var lost: Int
+  }
+
+  package var unsent: Unsent { Unsent(bytes: ExactBytes(Array(queue[sent...])), lost: lost) }
+
+  /// What another process could not send goes first.
+  package func begin(with unsent: Unsent) {
+    queue = unsent.bytes.bytes + queue[sent...]
+    sent = 0
+    lost += unsent.lost
+    if !isWaiting { flush() }
+  }
+
   /// Bytes that wait for the other side.
   package var waiting: Int { queue.count - sent }
 

@@ -37,6 +37,28 @@ final class OpenLogFile {
     }
   }
 
+  /// Goes on with the file that another process had open, in the middle of a line perhaps.
+  init(restoring snapshot: Snapshot, path: String) throws(SystemError) {
+    self.path = path
+    descriptor = FileDescriptor(owning: snapshot.descriptor)
+    let status = try descriptor.status()
+    isRegular = status.st_mode & S_IFMT == S_IFREG
+    size = isRegular ? Int(status.st_size) : snapshot.size
+    lineStart = snapshot.lineStart
+    allowance = snapshot.allowance
+  }
+
+  struct Snapshot: Hashable, Sendable, Codable {
+    var descriptor: CInt
+    var size: Int
+    var lineStart: Int
+    var allowance: Int
+  }
+
+  var snapshot: Snapshot {
+    Snapshot(descriptor: descriptor.number, size: size, lineStart: lineStart, allowance: allowance)
+  }
+
   /// How many of the bytes go into this file: all, or those up to the line's end before the limit.
   func fitting(_ bytes: UnsafeRawBufferPointer, limit: Int) -> Int {
     guard isRegular else { return bytes.count }

@@ -21,6 +21,9 @@ struct OutputPipe: ~Copyable {
     both = try Self.open(ends.reading.number, O_RDWR | O_NONBLOCK)
   }
 
+  /// Goes on with the pipe that another process handed over.
+  init(owning number: CInt) { both = FileDescriptor(owning: number) }
+
   /// For epoll(7).
   var number: CInt { both.number }
 

@@ -7,6 +7,18 @@ struct RecentOutput {
 
   private var bytes: [UInt8] = []
 
+  init() {}
+
+  /// Goes on with what another process remembered.
+  init(restoring bytes: [UInt8]) { self.bytes = bytes }
+
+  /// The end of what is remembered, from the beginning of a line where that is possible.
+  func end(atMost count: Int) -> [UInt8] {
+    guard bytes.count > count else { return bytes }
+    let rest = bytes.suffix(count)
+    return Array(rest.firstIndex(of: newline).map { rest[($0 + 1)...] } ?? rest)
+  }
+
   mutating func add(_ new: UnsafeRawBufferPointer) {
     let new = UnsafeRawBufferPointer(rebasing: new.suffix(Self.limit))
     if bytes.count + new.count > Self.limit { makeRoom(for: new.count) }

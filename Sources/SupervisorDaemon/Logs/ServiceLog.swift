@@ -16,14 +16,14 @@ package final class ServiceLog {
 
   private let service: String
   private let context: LogContext
-  private var definition: LogDefinition
-  private var destination: Destination?
+  private(set) var definition: LogDefinition
+  var destination: Destination?
   private var capture: Capture?
-  private var recent = RecentOutput()
+  var recent = RecentOutput()
   /// nil as long as nobody ever followed.
-  private var followers: LogFollowers?
+  var followers: LogFollowers?
 
-  private enum Destination {
+  enum Destination {
     case nowhere
     case inherit(LinePrinter)
     case journal(JournalStream)
@@ -44,6 +44,20 @@ package final class ServiceLog {
   package init(service: String, definition: LogDefinition, in context: LogContext) {
     (self.service, self.definition, self.context) = (service, definition, context)
   }
+
+  /// Goes on with what another process handed over, from `begin()` on.
+  package init(
+    restoring snapshot: Snapshot, service: String, definition: LogDefinition, in context: LogContext
+  ) {
+    (self.service, self.definition, self.context) = (service, definition, context)
+    recent = RecentOutput(restoring: snapshot.recent.bytes)
+    if let partial = snapshot.followed { followers = LogFollowers(partial: partial.bytes) }
+    destination = snapshot.destination?.restored(service, definition, context)
+    capture = snapshot.pipe.map { Capture(OutputPipe(owning: $0)) }
+  }
+
+  /// The number of the pipe's descriptor, from the first launch on.
+  var pipe: CInt? { capture?.pipe.number }
 
   /// What becomes fd 1 and 2 of the next generation.
   ///
@@ -134,10 +148,19 @@ package final class ServiceLog {
 
   private func startCapture() throws(SystemError) -> Capture {
     let capture = Capture(try OutputPipe())
+    try watch(capture)
+    return capture
+  }
+
+  /// Takes output from here on, when it was restored.
+  package func begin() throws(SystemError) {
+    if let capture { try watch(capture) }
+  }
+
+  private func watch(_ capture: Capture) throws(SystemError) {
     capture.source = try context.loop.watch(capture.pipe.number, priority: .logs) { [weak self] _ in
       self?.take(atMost: Self.turn)
     }
-    return capture
   }
 
   private func take(atMost limit: Int) {

@@ -43,6 +43,8 @@ package final class EventLoop {
     /// What keepers and children say.
     case processes = -20
     case normal = 0
+    /// When nothing of the above waits: a signal that was read and not yet handled is nowhere but in this process.
+    case replacement = 10
     /// Output of services: it never delays a decision.
     case logs = 20
   }
@@ -123,7 +125,9 @@ package final class EventLoop {
   }
 
   /// Calls the handler once, after the handler that is running now.
-  package func soon(_ handler: @escaping () -> Void) throws(SystemError) -> EventSource {
+  package func soon(
+    priority: Priority = .normal, _ handler: @escaping () -> Void
+  ) throws(SystemError) -> EventSource {
     let box = EventSource.Box(onReady: { _ in handler() })
     var source: OpaquePointer?
     let result = sd_event_add_defer(
@@ -132,7 +136,7 @@ package final class EventLoop {
         EventSource.Box.from(context).onReady([])
         return 0
       }, box.context)
-    return try EventSource(source, box, result, .normal, "defer a call")
+    return try EventSource(source, box, result, priority, "defer a call")
   }
 }
 

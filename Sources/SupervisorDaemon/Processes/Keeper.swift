@@ -26,7 +26,46 @@ package final class Keeper {
   package final class MainProcess {
     package let pidfd: PidFD
     init(_ pidfd: consuming PidFD) { self.pidfd = pidfd }
+
+    package init(restoring snapshot: Snapshot) {
+      pidfd = PidFD(owning: FileDescriptor(owning: snapshot.descriptor), pid: snapshot.pid)
+    }
+
+    package struct Snapshot: Hashable, Sendable, Codable {
+      package var pid: Int32
+      package var descriptor: CInt
+    }
+
+    package var snapshot: Snapshot { Snapshot(pid: pidfd.pid, descriptor: pidfd.descriptor.number) }
   }
+
+  /// Goes on with the keeper that another process handed over; its pid is still that of a child.
+  package init(restoring snapshot: Snapshot) {
+    pid = snapshot.pid
+    generation = snapshot.generation
+    request = snapshot.request
+    control = FileDescriptor(owning: snapshot.connection)
+    main = snapshot.main.map { MainProcess(restoring: $0) }
+  }
+
+  /// One keeper at one moment, with the numbers of its descriptors.
+  package struct Snapshot: Hashable, Sendable, Codable {
+    package var pid: Int32
+    package var generation: Int
+    package var request: LaunchRequest
+    package var connection: CInt
+    package var main: MainProcess.Snapshot?
+  }
+
+  package var snapshot: Snapshot {
+    var request = request
+    if main != nil { request.forgetPlan() }
+    return Snapshot(
+      pid: pid, generation: generation, request: request, connection: connection, main: main?.snapshot)
+  }
+
+  /// How long a message is, in bytes: keepers that run speak as they did when they were executed.
+  package static let messageSize = MemoryLayout<keeper_message>.size
 
   package enum Message: Hashable, Sendable {
     case started(pid: Int32)
@@ -97,7 +136,7 @@ package final class Keeper {
     withUnsafeMutableBytes(of: &message) { cl_receive(control.number, $0.baseAddress, $0.count, &received) }
     let descriptor: FileDescriptor? =
       received.descriptor_count > 0 ? FileDescriptor(owning: received.descriptors.0) : nil
-    guard received.length == MemoryLayout<keeper_message>.size else { return nil }
+    guard received.length == Self.messageSize else { return nil }
     switch message.kind {
     case UInt32(KEEPER_STARTED.rawValue):
       if message.error != 0 { cgroupRefusal = message.error }

@@ -40,6 +40,9 @@ package struct LaunchRequest: Hashable, Sendable, Codable {
     self.environment = environment
     self.programs = programs
   }
+
+  /// Once the program runs, nobody asks any more with what it was executed.
+  mutating func forgetPlan() { (arguments, environment, programs, limits) = ([], [], [], []) }
 }
 
 /// Numbers for setresuid(2) and its kin.

@@ -42,8 +42,26 @@ package final class NotifySocket {
     let mask = Glibc.umask(0o111)
     defer { _ = Glibc.umask(mask) }
     if cl_bind_unix(number, path) == -1 { throw SystemError("bind", path) }
+    try begin(in: loop)
+  }
+
+  /// Goes on with the socket that another process handed over, from `begin` on.
+  package init(restoring snapshot: Snapshot, onMessage: @escaping (Message) -> Void) {
+    path = snapshot.path
+    descriptor = FileDescriptor(owning: snapshot.descriptor)
+    self.onMessage = onMessage
+  }
+
+  package struct Snapshot: Hashable, Sendable, Codable {
+    package var path: String
+    package var descriptor: CInt
+  }
+
+  package var snapshot: Snapshot { Snapshot(path: path, descriptor: descriptor.number) }
+
+  package func begin(in loop: EventLoop) throws(SystemError) {
     // Any local user may send: at this priority a flood takes turns with the control connections.
-    source = try loop.watch(number, priority: .normal) { [weak self] _ in self?.receive() }
+    source = try loop.watch(descriptor.number, priority: .normal) { [weak self] _ in self?.receive() }
   }
 
   deinit {

@@ -37,7 +37,34 @@ package final class ControlCall {
   }
 
   /// How many replies the client wants.
-  enum Mode { case single, more, oneWay }
+  enum Mode: String, Hashable, Sendable, Codable { case single, more, oneWay }
+
+  /// One call at one moment.
+  struct Snapshot: Hashable, Sendable, Codable {
+    var method: String
+    var parameters: ExactBytes
+    var mode: Mode
+    var dropped: Int
+  }
+
+  var snapshot: Snapshot {
+    Snapshot(
+      method: method.rawValue, parameters: ExactBytes(parameters),
+      mode: isOneWay ? .oneWay : wantsMore ? .more : .single, dropped: dropped)
+  }
+
+  /// nil for a method that this version does not have.
+  init?(restoring snapshot: Snapshot, peer: UnixStream.Peer, connection: ControlConnection) {
+    guard let method = ControlMethod(rawValue: snapshot.method) else { return nil }
+    self.method = method
+    parameters = snapshot.parameters.bytes
+    wantsMore = snapshot.mode == .more
+    isOneWay = snapshot.mode == .oneWay
+    dropped = snapshot.dropped
+    peerUID = peer.uid
+    peerPID = peer.pid
+    self.connection = connection
+  }
 
   /// The client is still there and waits.
   package var isOpen: Bool { connection?.carries(self) ?? false }

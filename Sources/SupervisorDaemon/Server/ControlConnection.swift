@@ -57,6 +57,59 @@ final class ControlConnection {
     source = try loop.watch(self.descriptor.number) { [weak self] in self?.ready($0) }
   }
 
+  /// Goes on with a connection that another process handed over, from `takeUp()` on.
+  init(
+    restoring snapshot: Snapshot, loop: EventLoop, limits: ControlLimits, owner: any ControlConnectionOwner
+  ) {
+    id = snapshot.id
+    peer = UnixStream.Peer(pid: snapshot.peerPID, uid: snapshot.peerUID)
+    descriptor = FileDescriptor(owning: snapshot.descriptor)
+    self.loop = loop
+    self.limits = limits
+    self.owner = owner
+    splitter = MessageSplitter(limit: limits.messageBytes)
+    splitter.append(snapshot.received.bytes)
+    if !snapshot.unsent.bytes.isEmpty { output.append(snapshot.unsent.bytes) }
+    if snapshot.hasFinishedSending { ending = .finishedSending }
+    current = snapshot.call.flatMap { ControlCall(restoring: $0, peer: peer, connection: self) }
+  }
+
+  /// One connection at one moment, with the number of its descriptor.
+  struct Snapshot: Hashable, Sendable, Codable {
+    var id: UInt64
+    var descriptor: CInt
+    var peerPID: Int32
+    var peerUID: UInt32
+    var received: ExactBytes
+    var unsent: ExactBytes
+    var hasFinishedSending: Bool
+    var call: ControlCall.Snapshot?
+  }
+
+  /// nil for a client that is gone.
+  var snapshot: Snapshot? {
+    guard isUsable else { return nil }
+    return Snapshot(
+      id: id, descriptor: descriptor.number, peerPID: peer.pid, peerUID: peer.uid,
+      received: ExactBytes(splitter.rest), unsent: ExactBytes(output.bytes),
+      hasFinishedSending: ending == .finishedSending, call: current?.snapshot)
+  }
+
+  /// Serves from here on, when it was restored; returns the call in progress.
+  func takeUp() throws(SystemError) -> ControlCall? {
+    source = try loop.watch(descriptor.number) { [weak self] in self?.ready($0) }
+    return current
+  }
+
+  /// Begins what waited while nothing was to begin.
+  func resume() {
+    flush()
+    work()
+  }
+
+  /// The call in progress.
+  var call: ControlCall? { current }
+
   deinit { source?.cancel() }
 
   /// No call is in progress: closing it interrupts nothing.
@@ -158,7 +211,9 @@ final class ControlConnection {
     isWorking = true
     var left = limits.callsInARow
     do throws(WireError) {
-      while current == nil, turn == nil, isUsable, output.count <= limits.outputBeforeNextCall {
+      while current == nil, turn == nil, isUsable, owner?.mayBeginCalls ?? false,
+        output.count <= limits.outputBeforeNextCall
+      {
         if left == 0 {
           yieldTurn()
           break
@@ -187,7 +242,8 @@ final class ControlConnection {
     if ending == .gone { return close() }
     guard ending != .closed else { return }
     let isStalled = turn != nil || output.count > limits.outputBeforeNextCall
-    if ending == .finishedSending, current == nil, output.isEmpty, !isStalled { return close() }
+    let isHeld = !(owner?.mayBeginCalls ?? true)
+    if ending == .finishedSending, current == nil, output.isEmpty, !isStalled, !isHeld { return close() }
     var interest: EventLoop.Interest = output.isEmpty ? [] : .writing
     if current == nil, ending == .open, !isStalled { interest.insert(.reading) }
     source?.setInterest(interest)
@@ -226,6 +282,8 @@ final class ControlConnection {
 
 /// Who a connection belongs to.
 protocol ControlConnectionOwner: AnyObject {
+  /// False while the daemon is being replaced.
+  var mayBeginCalls: Bool { get }
   func connection(_ connection: ControlConnection, received message: [UInt8])
   func connectionEnded(_ connection: ControlConnection)
   func log(_ line: String)

@@ -7,18 +7,19 @@ import Supervisor
 
 /// Serves the control protocol in the daemon's loop.
 package final class ControlServer {
-  private let loop: EventLoop
-  private let limits: ControlLimits
-  private let socket: ControlSocket
+  let loop: EventLoop
+  let limits: ControlLimits
+  let socket: ControlSocket
   private let admission: ControlAdmission
   private let logLine: (String) -> Void
-  private let onCall: (ControlCall) -> Void
+  let onCall: (ControlCall) -> Void
   private var source: EventSource?
   private var pause: EventSource?
+  var work = Work.ordinary
   /// Given up for a moment when there are no descriptors left, so that a connection can be taken and closed.
   private var reserve: FileDescriptor?
-  private var connections: [UInt64: ControlConnection] = [:]
-  private var nextID: UInt64 = 0
+  var connections: [UInt64: ControlConnection] = [:]
+  var nextID: UInt64 = 0
   /// Said once until there is room again: a flood of connections must not become a flood of lines.
   private var saidFull = false
 
@@ -41,6 +42,36 @@ package final class ControlServer {
       source = try loop.watch(socket.descriptor.number) { [weak self] _ in self?.acceptSome() }
     } catch { throw .system(error) }
   }
+
+  /// Goes on with what another process handed over, from `begin()` on.
+  package init(
+    restoring snapshot: Snapshot, loop: EventLoop, isForGroup: Bool, limits: ControlLimits = ControlLimits(),
+    log: @escaping (String) -> Void, onCall: @escaping (ControlCall) -> Void
+  ) {
+    self.loop = loop
+    self.limits = limits
+    self.logLine = log
+    self.onCall = onCall
+    admission = ControlAdmission(ownUID: geteuid(), isForGroup: isForGroup)
+    socket = ControlSocket(restoring: snapshot.socket)
+    work = .held
+    restore(snapshot)
+  }
+
+  /// Whether calls are begun.
+  enum Work {
+    case ordinary
+    /// The daemon is being replaced: who connects, or calls, waits.
+    case held
+  }
+
+  /// Accepts from here on, when it was restored.
+  func accept() throws(SystemError) {
+    reserve = try Self.openReserve()
+    source = try loop.watch(socket.descriptor.number) { [weak self] _ in self?.acceptSome() }
+  }
+
+  func setAccepting(_ enabled: EventSource.Enabled) { source?.setEnabled(enabled) }
 
   deinit { source?.cancel() }
 
@@ -159,6 +190,8 @@ extension ControlServer {
 }
 
 extension ControlServer: ControlConnectionOwner {
+  var mayBeginCalls: Bool { work == .ordinary }
+
   func connectionEnded(_ connection: ControlConnection) {
     connections[connection.id] = nil
     if connections.count < limits.connections / 2 { saidFull = false }

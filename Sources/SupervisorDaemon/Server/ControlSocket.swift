@@ -38,6 +38,24 @@ package final class ControlSocket: Sendable {
     } catch { throw .system(error) }
   }
 
+  /// Goes on with the socket that another process handed over: it never stopped listening.
+  package init(restoring snapshot: Snapshot) {
+    path = snapshot.path
+    descriptor = FileDescriptor(owning: snapshot.descriptor)
+    (device, inode) = (dev_t(snapshot.device), ino_t(snapshot.inode))
+  }
+
+  package struct Snapshot: Hashable, Sendable, Codable {
+    package var path: String
+    package var descriptor: CInt
+    var device: UInt64
+    var inode: UInt64
+  }
+
+  package var snapshot: Snapshot {
+    Snapshot(path: path, descriptor: descriptor.number, device: UInt64(device), inode: UInt64(inode))
+  }
+
   deinit { remove() }
 
   /// Removes the path if what is there still is this socket.

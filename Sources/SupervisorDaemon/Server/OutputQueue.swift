@@ -20,6 +20,9 @@ struct OutputQueue {
     count += message.count
   }
 
+  /// Everything that waits, as one piece.
+  var bytes: [UInt8] { Array(messages[first...].joined().dropFirst(sent)) }
+
   mutating func removeAll() { self = OutputQueue() }
 
   /// What became of an attempt to send.

@@ -5,7 +5,8 @@ import Supervisor
 extension ServiceGraph {
   /// Whether the services are between two configurations, of which a snapshot could tell only one.
   package var isBetweenConfigurations: Bool {
-    !pendingRelaunches.isEmpty || present.contains { retired.contains($0) || machines[$0].nextDefinition != nil }
+    !pendingRelaunches.isEmpty
+      || present.contains { retired.contains($0) || machines[$0].nextDefinition != nil }
   }
 
   /// All services at one moment, by their names; of no use while `isBetweenConfigurations`.

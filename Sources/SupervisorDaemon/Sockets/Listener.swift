@@ -34,7 +34,7 @@ package final class Listener {
   /// Its address is not free yet: `openNow()` is called when it is, and until then there is nothing to repair.
   private(set) var isWaiting = false
 
-  package enum Origin: String, Sendable {
+  package enum Origin: String, Sendable, Codable {
     /// By the daemon, or by one before it that left it to us.
     case opened
     /// By whoever started the daemon, sd_listen_fds(3): that process usually holds it, too, and owns its
@@ -95,6 +95,35 @@ package final class Listener {
     origin = .opened
     inode = 0
     remarks = []
+  }
+
+  /// Goes on with what another process handed over.
+  init(restoring snapshot: Snapshot, options: SocketOptions) {
+    opening = SocketOpening(socket: snapshot.socket, address: snapshot.address, options: options)
+    origin = snapshot.origin
+    entry = snapshot.entry
+    inode = snapshot.inode
+    remarks = []
+    descriptor = snapshot.descriptor.map { FileDescriptor(owning: $0) }
+    // How it leaves the store, says whoever keeps the listeners there.
+    stored = snapshot.storeName.map { ($0, { _, _ in }) }
+  }
+
+  /// One listener at one moment, with the number of its descriptor; without one it was lost.
+  package struct Snapshot: Hashable, Sendable, Codable {
+    package var socket: String
+    package var address: SocketAddress
+    package var origin: Origin
+    package var inode: UInt64
+    package var entry: PathEntry?
+    package var descriptor: CInt?
+    package var storeName: StoreName?
+  }
+
+  package var snapshot: Snapshot {
+    Snapshot(
+      socket: socket, address: address, origin: origin, inode: inode, entry: entry,
+      descriptor: isOpen ? number : nil, storeName: storeName)
   }
 
   deinit {

@@ -57,6 +57,22 @@ package final class OwnedSockets {
     for inherited in activation.inherited { inherited.close() }
   }
 
+  /// Goes on with the listeners that another process handed over; a socket without any was closed.
+  package init(definitions: [SocketDefinition], restoring snapshots: [Listener.Snapshot]) {
+    self.definitions = definitions
+    (remarks, unclaimed) = ([], [])
+    listeners = [:]
+    for definition in definitions {
+      let own = snapshots.filter { $0.socket == definition.name }
+      if own.isEmpty { continue }
+      listeners[definition.name] = own.map { Listener(restoring: $0, options: definition.options) }
+    }
+  }
+
+  package var snapshot: [Listener.Snapshot] {
+    definitions.flatMap { listeners(of: $0.name).map(\.snapshot) }
+  }
+
   deinit { _ = closeAll() }
 
   /// The listeners of a socket in the order of its addresses; empty while it is closed.

@@ -5,7 +5,7 @@ import Glibc
 import Supervisor
 
 /// A path and the inode it named when it was looked at.
-package struct PathEntry: Hashable, Sendable {
+package struct PathEntry: Hashable, Sendable, Codable {
   package let path: String
   package let device: UInt64
   package let inode: UInt64

@@ -39,6 +39,9 @@ package final class NotifySender {
 
   deinit { source?.cancel() }
 
+  /// Something was said that the other side did not take yet.
+  package var isBehind: Bool { !queue.isEmpty }
+
   /// Sends "NAME=value" lines.
   package func say(_ text: String) { send(Message(text: text, descriptor: nil, kind: .ordinary)) }
 

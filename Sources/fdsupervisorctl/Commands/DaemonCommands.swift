@@ -48,6 +48,25 @@ struct ReloadConfigCommand: ParsableCommand {
   }
 }
 
+struct ReexecCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reexec",
+    abstract: "Let the installed program take the place of the running daemon; services and sockets stay.",
+    discussion: """
+      The configuration stays as it was loaded; reload-config takes what was changed. A program that cannot take \
+      over leaves the daemon as it is.
+      """)
+  @OptionGroup var shared: SharedOptions
+
+  func run() throws {
+    try shared.run { session throws(Failure) in
+      let reply = try session.call(.reexec, NoParameters())
+      try session.show(reply, as: ReexecReply.self) { [$0.text] }
+      return ExitStatus.done
+    }
+  }
+}
+
 struct ShutdownCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "shutdown", abstract: "Tell the daemon to stop every service in order, and to end.")

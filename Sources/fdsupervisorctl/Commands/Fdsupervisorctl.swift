@@ -17,7 +17,7 @@ struct Fdsupervisorctl: ParsableCommand {
       StatusCommand.self, StartCommand.self, StopCommand.self, RestartCommand.self, ReloadCommand.self,
       SignalCommand.self, WaitCommand.self, LogsCommand.self, SocketsCommand.self, HoldersCommand.self,
       FreeCommand.self, TreeCommand.self, DoctorCommand.self, CheckCommand.self,
-      ReloadConfigCommand.self, ShutdownCommand.self,
+      ReloadConfigCommand.self, ReexecCommand.self, ShutdownCommand.self,
     ])
 
   @OptionGroup var shared: SharedOptions

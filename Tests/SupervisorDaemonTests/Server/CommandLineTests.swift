@@ -154,6 +154,8 @@ import Testing
       case .logs: call.reply(LogsReply(lines: []))
       case .shutdown: call.reply(NoParameters())
       case .reloadConfig: call.reply(ReloadConfigReply(ok: true, message: "no difference"))
+      case .reexec:
+        call.reply(ReexecReply(from: "1", to: "2", pid: 3, services: 4, milliseconds: 5.4, pause: 1))
       case .status, .start, .stop, .restart, .reload, .signal, .wait: call.reply(OperationReply(outcomes: []))
       }
     }
@@ -161,7 +163,7 @@ import Testing
       ["stop", "--close", "a"], ["start", "--all"], ["reload", "a"], ["signal", "a", "-s", "usr1"],
       ["signal", "HUP", "a"], ["wait", "a", "--timeout", "1m30s"], ["logs", "-n", "5", "a"], ["tree", "a"],
       ["free", "127.0.0.1:80"], ["sockets"], ["doctor"], ["shutdown"],
-      ["reload-config", "--dry-run"],
+      ["reload-config", "--dry-run"], ["reexec"],
     ]
     for line in lines { #expect(try run(line).status == 0, "\(line)") }
     func asked<Value: Decodable>(_ index: Int, _ type: Value.Type) throws -> Value {
@@ -175,8 +177,10 @@ import Testing
     #expect(try asked(5, WaitParameters.self) == WaitParameters(names: ["a"], timeout: 90_000))
     #expect(try asked(6, LogsParameters.self) == LogsParameters(name: "a", lines: 5))
     #expect(
-      server.calls.dropFirst(7).map(\.method) == [.tree, .free, .sockets, .doctor, .shutdown, .reloadConfig])
+      server.calls.dropFirst(7).map(\.method)
+        == [.tree, .free, .sockets, .doctor, .shutdown, .reloadConfig, .reexec])
     #expect(try asked(12, ReloadConfigParameters.self) == ReloadConfigParameters(dryRun: true))
+    #expect(try run("reexec").output == "fdsupervisord 1 → 2, pid 3, 4 services kept, 5 ms\n")
   }
 
   @Test("logs -f prints what streams; --json one object a line")

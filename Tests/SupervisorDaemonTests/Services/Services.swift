@@ -50,7 +50,8 @@ struct Services {
       switch action.effect {
       case .verify: tell(action.service, .clear)
       case .settle(let settlement): settled[action.service] = settlement
-      case .launch, .signalMain, .scan, .terminateStrays, .watchStrays, .killStrays, .probePorts, .arm, .disarm,
+      case .launch, .signalMain, .scan, .terminateStrays, .watchStrays, .killStrays, .probePorts, .arm,
+        .disarm,
         .nameOccupants, .watchOccupants, .forgetOccupants, .redefine, .log:
         break
       }

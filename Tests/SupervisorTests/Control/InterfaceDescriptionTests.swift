@@ -116,7 +116,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
       .reloadConfig: try shape(ReloadConfigParameters(dryRun: true), ReloadConfigParameters()),
     ]
     for method in [ControlMethod.status, .start, .restart, .reload, .tree] { expected[method] = selection }
-    for method in [ControlMethod.sockets, .doctor, .shutdown] { expected[method] = nothing }
+    for method in [ControlMethod.sockets, .doctor, .reexec, .shutdown] { expected[method] = nothing }
     for method in ControlMethod.allCases {
       #expect(description.methods[method.rawValue]?.parameters == expected[method], "\(method)")
     }
@@ -129,6 +129,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
     let outcomes = try shape(OperationReply(outcomes: []), OperationReply(outcomes: []))
     let streaming = Shape(optional: outcomes.required.union(progress.required))
     let holders = HoldersReply(address: "a", holders: [], remarks: [])
+    let reexec = ReexecReply(from: "1", to: "2", pid: 3, services: 4, milliseconds: 5, pause: 1)
     let holdersShape = try shape(holders, holders)
     let reload = ReloadConfigReply(ok: true, message: "m")
     let reloadShape = try shape(reload, reload)
@@ -141,6 +142,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
       .tree: try shape(TreeReply(trees: []), TreeReply(trees: [])),
       .doctor: try shape(DoctorReply(findings: []), DoctorReply(findings: [])),
       .reloadConfig: Shape(optional: reloadShape.required.union(progress.required)),
+      .reexec: try shape(reexec, reexec),
       .shutdown: Shape(),
     ]
     for method in [ControlMethod.start, .stop, .restart, .reload, .signal, .wait] {

@@ -45,11 +45,19 @@ enum Layers {
     Layer(
       folder: "SupervisorDaemon/Server", folders: ["Model", "System", "Loop", "Control"],
       modules: ["Supervisor", "CLinux", "Glibc", "FoundationEssentials"]),
+    // What crosses belongs to its owners: it gathers their snapshots.
+    Layer(
+      folder: "SupervisorDaemon/Handover",
+      folders: [
+        "Model", "System", "Control", "Services", "Configuration", "Loop", "Sockets", "Logs", "Processes",
+        "Server",
+      ],
+      modules: ["Supervisor", "CLinux", "Glibc"]),
     Layer(
       folder: "SupervisorDaemon/Daemon",
       folders: [
         "Model", "System", "Control", "Ports", "Services", "Configuration", "Loop", "Sockets", "Logs",
-        "Processes", "Cgroups", "Server", "Systemd",
+        "Processes", "Cgroups", "Server", "Systemd", "Handover",
       ],
       modules: ["Supervisor", "CLinux", "CSystemd", "CKeeper", "Glibc", "FoundationEssentials"]),
 

@@ -126,14 +126,17 @@ final class World {
   ///
   /// - Parameters:
   ///   - prefix: a program, with its arguments, that executes the daemon.
+  ///   - program: another than the daemon that was built.
   ///   - running: services to wait for.
   func start(
-    _ configuration: String, prefix: [String] = [], environment: [String] = [], extra: [CInt: CInt] = [:],
+    _ configuration: String, program: String? = nil, prefix: [String] = [], environment: [String] = [],
+    extra: [CInt: CInt] = [:],
     output: Spawned.Stream? = nil, running: [String] = []
   ) throws {
     let notify = try NotifyListener(path("notify.sock"))
     let daemon = try spawn(
-      configuration, prefix: prefix, environment: environment + ["NOTIFY_SOCKET=\(notify.path)"],
+      configuration, program: program, prefix: prefix,
+      environment: environment + ["NOTIFY_SOCKET=\(notify.path)"],
       extra: extra,
       output: output)
     self.daemon = daemon
@@ -146,12 +149,13 @@ final class World {
 
   /// Starts a daemon, and leaves the rest to the caller.
   func spawn(
-    _ configuration: String, name: String = "fdsupervisord.toml", prefix: [String] = [],
+    _ configuration: String, name: String = "fdsupervisord.toml", program: String? = nil,
+    prefix: [String] = [],
     environment: [String] = [],
     extra: [CInt: CInt] = [:], output: Spawned.Stream? = nil, control: String? = nil
   ) throws -> Spawned {
     try write(configuration, to: name)
-    let program = try ChildProcess.built("fdsupervisord")
+    let program = try program ?? ChildProcess.built("fdsupervisord")
     let words = prefix + [program, "--config", path(name), "--control", control ?? self.control]
     let stream = output ?? .file(path("daemon.log"))
     return try Spawned(
