@@ -3,13 +3,17 @@
  * reads it, and nothing here may change memory beside that. */
 #include "child.h"
 
+#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/fcntl.h>
+#include <linux/filter.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
+#include <linux/seccomp.h>
 
 #include "kernel.h"
 #include "text.h"
+#include "wire.h"
 
 enum { E_NOENT = 2, E_ACCES = 13, E_NOTDIR = 20 };
 
@@ -49,6 +53,42 @@ static void set_limits(struct launch *launch) {
     __u64 pair[2] = {limits[i].soft, limits[i].hard};
     check(launch, KEEPER_STEP_LIMIT, KERNEL(prlimit64, 0, limits[i].resource, pair, 0));
   }
+}
+
+#if defined(__x86_64__)
+#define OUR_ARCHITECTURE AUDIT_ARCH_X86_64
+#else
+#define OUR_ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+/* bind(2) of our own architecture waits for the daemon; all else goes on as ever. Returns its end, or -errno. */
+static long filter_bind(void) {
+  struct sock_filter rules[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4 /* seccomp_data.arch */),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCHITECTURE, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0 /* seccomp_data.nr */),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_bind, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
+  return KERNEL(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+}
+
+/* While the rights of the daemon are still there: CAP_SYS_ADMIN, or else no_new_privs, is asked for. */
+static void intercept(struct launch *launch) {
+  struct keeper_plan *plan = launch->plan;
+  long filter = filter_bind();
+  if (filter == -E_ACCES && plan->flags & (KEEPER_NO_NEW_PRIVS | KEEPER_MUST_INTERCEPT)) {
+    check(launch, KEEPER_STEP_NO_NEW_PRIVS, KERNEL(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    filter = filter_bind();
+  }
+  if (plan->flags & KEEPER_MUST_INTERCEPT) check(launch, KEEPER_STEP_INTERCEPT, filter);
+  struct keeper_message message = {.kind = KEEPER_INTERCEPTS, .error = filter < 0 ? (int)-filter : 0};
+  long result = tell(launch->control, &message, (int)filter);
+  /* Nobody would answer its bind(2): it must not run. */
+  if (filter >= 0) check(launch, KEEPER_STEP_INTERCEPT, result);
+  if (filter >= 0) KERNEL(close, filter);
 }
 
 /* Groups first, user last: after the user is gone, the right to change groups is gone too. */
@@ -105,6 +145,7 @@ void launch_child(void *argument) {
     check(launch, KEEPER_STEP_NICE, KERNEL(setpriority, 0 /* PRIO_PROCESS */, 0, plan->nice));
   if (plan->flags & KEEPER_SET_OOM) set_oom(launch);
   set_limits(launch);
+  if (plan->flags & KEEPER_INTERCEPT) intercept(launch);
   if (plan->flags & KEEPER_SET_USER) set_user(launch);
   if (plan->ambient_capabilities) set_capabilities(launch);
   if (plan->flags & KEEPER_NO_NEW_PRIVS)

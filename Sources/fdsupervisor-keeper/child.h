@@ -7,6 +7,7 @@
 struct launch {
   char *base; /* the plan, writable: lists are turned into pointers in place */
   struct keeper_plan *plan;
+  int control; /* the connection to the daemon, in the child's table as well */
   int step, error; /* out: where it failed; the child shares the keeper's memory until execve(2) */
 };
 

@@ -20,6 +20,7 @@
 #include "child.h"
 #include "kernel.h"
 #include "keeper.h"
+#include "wire.h"
 #include "tree.h"
 
 enum { CONTROL = 0, CHILDREN = 1, MAIN = 2 }; /* the descriptors that stay open: MAIN is a pidfd */
@@ -27,21 +28,6 @@ enum { SIG_KILL = 9, SIG_CHLD = 17 };
 enum { CHILD_STACK = 16384, E_CHILD = 10, E_AGAIN = 11, E_NOMEM = 12 };
 enum { KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640, WITHHELD_MS = 500 };
 enum { PIDFD_PROCESS_GROUP = 4 }; /* pidfd_send_signal(2) PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9 */
-
-struct message_header { /* struct msghdr of the kernel's ABI (struct user_msghdr) */
-  void *name;
-  int name_length;
-  void *vector;
-  unsigned long vector_count;
-  void *control;
-  unsigned long control_length;
-  unsigned flags;
-};
-
-struct rights { /* one SCM_RIGHTS message with one descriptor, unix(7) */
-  unsigned long length;
-  int level, type, descriptor, padding;
-};
 
 struct child_exit { /* the head of siginfo_t for SIGCHLD, on 64-bit machines */
   int signal, error, code, padding;
@@ -67,17 +53,6 @@ static int number(const char *text) {
   int value = 0;
   for (; *text >= '0' && *text <= '9'; text++) value = value * 10 + (*text - '0');
   return value;
-}
-
-static long tell(int control, struct keeper_message *message, int descriptor) {
-  struct { void *base; unsigned long length; } vector = {message, sizeof *message};
-  struct rights rights = {20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, descriptor, 0};
-  struct message_header header = {.vector = &vector, .vector_count = 1};
-  if (descriptor >= 0) {
-    header.control = &rights;
-    header.control_length = sizeof rights;
-  }
-  return KERNEL(sendmsg, control, &header, 0x4000 /* MSG_NOSIGNAL */);
 }
 
 static void tell_failure(int control, int step, long result) {
@@ -119,7 +94,7 @@ static int start(int control, int plan_file, unsigned *stray_timeout_ms, int *ma
   if (map < 0 && map > -4096) tell_failure(control, KEEPER_STEP_PLAN, map);
   if (stack < 0 && stack > -4096) tell_failure(control, KEEPER_STEP_PLAN, stack);
 
-  struct launch launch = {.base = (char *)map, .plan = (struct keeper_plan *)map};
+  struct launch launch = {.base = (char *)map, .plan = (struct keeper_plan *)map, .control = control};
   int pidfd = -1, refusal;
   launch_relocate(&launch);
   long pid = create_main(&launch, stack, &pidfd, &refusal);

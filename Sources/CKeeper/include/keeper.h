@@ -14,6 +14,8 @@ enum keeper_plan_flag {
   KEEPER_SET_NICE = 1 << 1,      /* nice is to be set */
   KEEPER_SET_OOM = 1 << 2,       /* oom_score_adjust is to be set */
   KEEPER_NO_NEW_PRIVS = 1 << 3,  /* prctl(2) PR_SET_NO_NEW_PRIVS */
+  KEEPER_INTERCEPT = 1 << 4,     /* bind(2) is told to the daemon, seccomp_unotify(2) */
+  KEEPER_MUST_INTERCEPT = 1 << 5, /* and where it can't be, the launch fails; no_new_privs is set where that helps */
 };
 
 struct keeper_limit { /* one prlimit(2) */
@@ -56,6 +58,7 @@ enum keeper_step {
   KEEPER_STEP_NICE,
   KEEPER_STEP_OOM,
   KEEPER_STEP_LIMIT,
+  KEEPER_STEP_INTERCEPT,
   KEEPER_STEP_GROUPS,
   KEEPER_STEP_GROUP,
   KEEPER_STEP_USER,
@@ -71,6 +74,7 @@ enum keeper_message_kind {
   KEEPER_STARTED = 1, /* the program runs: pid; its pidfd comes along (SCM_RIGHTS); error: why not in its cgroup */
   KEEPER_FAILED = 2,  /* nothing runs: step, error; the keeper exits */
   KEEPER_EXITED = 3,  /* the main process was reaped: code, status as waitid(2) gives them */
+  KEEPER_INTERCEPTS = 4, /* before STARTED: the listening end of the filter comes along; or error, and no filter */
 };
 
 struct keeper_message {

@@ -10,6 +10,7 @@
 
 #include "control_groups.h"
 #include "holder_walk.h"
+#include "interception.h"
 #include "resident_pages.h"
 #include "socket_diag.h"
 #include "sockets.h"

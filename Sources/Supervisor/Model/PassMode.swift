@@ -10,6 +10,8 @@ package struct PassMode: Hashable, Sendable {
   package var environment: [Template] = []
   /// Put behind the arguments of the command, for each socket.
   package var arguments: [String] = []
+  /// Whether the program's own bind(2) gets it the sockets.
+  package var interception = Interception.none
   /// What asks the program to end with grace; nil: SIGTERM does.
   package var stopSignal: Int32?
   /// At most so many sockets; nil: any number.
@@ -32,8 +34,18 @@ package struct PassMode: Hashable, Sendable {
   package enum Descriptors: Hashable, Sendable {
     /// From 3 on, in the order of `sockets`.
     case fromThree
+    /// Nowhere: it gets them when it binds their addresses.
+    case atBind
     /// One socket as standard input and output, as inetd(8) has it with "wait".
     case standardStreams
+  }
+
+  package enum Interception: Hashable, Sendable, Codable {
+    case none
+    /// As far as the daemon's rights and the kernel allow.
+    case wherePossible
+    /// Without it there is no launch.
+    case required
   }
 
   /// A variable of which a part is repeated for each socket.
@@ -48,11 +60,15 @@ package struct PassMode: Hashable, Sendable {
 
   package static let systemd = PassMode(name: "systemd", variables: .systemd)
   package static let none = PassMode(name: "none")
+  /// For programs that know no convention: bind(2) gives them the owned listener.
+  package static let intercept = PassMode(name: "intercept", descriptors: .atBind, interception: .required)
+  /// For programs of either kind.
+  package static let auto = PassMode(name: "auto", variables: .systemd, interception: .wherePossible)
   package static let stdin = PassMode(name: "stdin", descriptors: .standardStreams, socketLimit: 1)
 
   /// Everything that `pass` may be; what each program wants was observed with that program.
   package static let all: [PassMode] = [
-    systemd, stdin, none,
+    auto, systemd, stdin, intercept, none,
     PassMode(name: "server-starter", variables: .serverStarter),
     PassMode(name: "einhorn", variables: .einhorn),
     // Werkzeug takes the descriptor over only in what it believes to be the child of its reloader, and ends with 3
@@ -81,12 +97,13 @@ package struct PassMode: Hashable, Sendable {
 
   package init(
     name: String, variables: Variables = .none, descriptors: Descriptors = .fromThree,
-    environment: [Template] = [],
-    arguments: [String] = [], stopSignal: Int32? = nil, socketLimit: Int? = nil, relaunchStatus: Int32? = nil
+    interception: Interception = .none, environment: [Template] = [], arguments: [String] = [],
+    stopSignal: Int32? = nil, socketLimit: Int? = nil, relaunchStatus: Int32? = nil
   ) {
     self.name = name
     self.variables = variables
     self.descriptors = descriptors
+    self.interception = interception
     self.environment = environment
     self.arguments = arguments
     self.stopSignal = stopSignal

@@ -8,6 +8,8 @@ package struct ServiceDefinition: Hashable, Sendable {
   /// Names of sockets, in the order in which they are handed over.
   package var sockets: [String] = []
   package var pass = PassMode.systemd
+  /// What an intercepted bind(2) to every address of a port means.
+  package var wildcardBind = WildcardBind.literal
   /// Guarded ports: addresses that the service binds by itself.
   package var ports: [SocketAddress] = []
   /// In the order of the file; values with placeholders unexpanded.
@@ -48,6 +50,9 @@ package struct ServiceDefinition: Hashable, Sendable {
     self.command = command
   }
 }
+
+/// Whether a bind(2) to every address of a port may mean a socket on one of them: the `wildcard_bind` key.
+package enum WildcardBind: Hashable, Sendable { case literal, meansOwned }
 
 package struct EnvironmentEntry: Hashable, Sendable {
   package var name: String

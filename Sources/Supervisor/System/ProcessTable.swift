@@ -59,6 +59,13 @@ package enum ProcessTable {
   /// The thread numbers of a process.
   package static func threads(of pid: Int32) -> [Int32] { numbers(inFolder: "/proc/\(pid)/task") }
 
+  /// The process that a thread belongs to, "Tgid:" of its status file.
+  package static func leader(ofThread thread: Int32) -> Int32? {
+    guard let bytes = contents(ofSmallFile: "/proc/\(thread)/status") else { return nil }
+    let line = bytes.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "Tgid:\t".utf8) }
+    return line.flatMap { number($0.dropFirst(6)) }.map { Int32(truncatingIfNeeded: $0) }
+  }
+
   /// Every process of the machine that this /proc shows.
   package static func all() -> [Int32] { numbers(inFolder: "/proc") }
 

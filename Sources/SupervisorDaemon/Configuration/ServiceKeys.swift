@@ -13,6 +13,11 @@ enum ServiceKeys {
       draft.passSpan = entry.node.span
       if let mode = Decoding.passMode.decode(entry.node, diagnostics) { draft.definition.pass = mode }
     },
+    Key("wildcard_bind") { entry, draft, diagnostics in
+      if let isMeant = Decoding.boolean.decode(entry.node, diagnostics) {
+        draft.definition.wildcardBind = isMeant ? .meansOwned : .literal
+      }
+    },
     Key("ports", \.ports, Decoding.address.located.array),
     Key("environment", \.environment, .environment),
     Key("environment_file", \.environmentFile, Decoding.path.located),
@@ -102,7 +107,7 @@ enum ServiceKeys {
 }
 
 extension Decoding where Value == PassMode {
-  fileprivate static let passMode = choice(PassMode.all.map { ($0.name, $0) }, later: ["intercept", "auto"])
+  fileprivate static let passMode = choice(PassMode.all.map { ($0.name, $0) })
 }
 
 extension Decoding where Value == BackoffDefinition {

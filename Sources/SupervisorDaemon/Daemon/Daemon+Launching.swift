@@ -66,6 +66,7 @@ extension Daemon {
   private func descriptors(for mode: PassMode, _ output: CInt, _ listeners: [Listener]) -> [CInt] {
     switch mode.descriptors {
     case .fromThree: [devNull.number, output, output] + listeners.map(\.number)
+    case .atBind: [devNull.number, output, output]
     case .standardStreams: listeners.flatMap { [$0.number, $0.number] } + [output]
     }
   }
@@ -104,6 +105,7 @@ extension Daemon {
         runtime.main = keeper.main
         if let code = keeper.cgroupRefusal { noteCgroupRefusal(code, of: service) }
         deliver(.executed(generation: keeper.generation, pid: pid), to: service)
+      case .intercepts(let error): intercept(service, keeper, error: error)
       case .failed(let step, let error):
         let failure = LaunchFailure(step: step, error: error, request: keeper.request)
         deliver(.launchFailed(generation: keeper.generation, failure), to: service)
@@ -176,6 +178,7 @@ extension Daemon {
 
   private func finishGeneration(_ service: Int, _ generation: Int) {
     runtimes[service].adopted = .no
+    runtimes[service].interception = nil
     // The last words of a generation are its own: a line that it did not finish ends here.
     runtimes[service].log.drainNow()
     if leaveCgroup(of: service) == .populated { return sweepRemnant(of: service) }

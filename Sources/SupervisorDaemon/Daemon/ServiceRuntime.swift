@@ -12,6 +12,10 @@ final class ServiceRuntime {
   var keeperConnection: EventSource?
   /// The main process of the current generation; kept while its tree is swept.
   var main: Keeper.MainProcess?
+  /// Answers the bind(2) calls of the current generation.
+  var interception: Interception?
+  /// What was said of them in this generation.
+  var interceptionRemarks: Set<String> = []
   /// Its keeper was killed: what it kept is a child of the daemon now.
   var adopted: Adopted = .no
   /// The cgroup of the current generation, until it was removed; nil where none was delegated.

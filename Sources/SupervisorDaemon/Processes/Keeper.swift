@@ -21,6 +21,7 @@ package final class Keeper {
   package private(set) var cgroupRefusal: Int32?
 
   private let control: FileDescriptor
+  private var filter: FileDescriptor?
 
   /// The pidfd of a main process, in a box, because owners can't be copied.
   package final class MainProcess {
@@ -71,6 +72,8 @@ package final class Keeper {
     case started(pid: Int32)
     case failed(step: Int32, error: Int32)
     case exited(ExitReason)
+    /// The filter for bind(2) is there, `takeFilter()`; or why it is not, an errno.
+    case intercepts(error: Int32)
   }
 
   /// Executes a keeper, which executes the program.
@@ -113,6 +116,9 @@ package final class Keeper {
   /// descriptors nor what /proc shows to others, which the daemon may lack.
   package func sweep() { _ = shutdown(control.number, Int32(SHUT_WR)) }
 
+  /// The listening end of the filter for bind(2), once.
+  package func takeFilter() -> FileDescriptor? { filter.take() }
+
   /// Continues a keeper that somebody stopped: it could not reap, and nobody would hear of its main process.
   package func resume() throws(SystemError) {
     guard let identity = ProcessTable.stat(of: pid)?.identity else { return }
@@ -134,13 +140,13 @@ package final class Keeper {
     var message = keeper_message()
     var received = cl_received()
     withUnsafeMutableBytes(of: &message) { cl_receive(control.number, $0.baseAddress, $0.count, &received) }
-    let descriptor: FileDescriptor? =
+    var descriptor: FileDescriptor? =
       received.descriptor_count > 0 ? FileDescriptor(owning: received.descriptors.0) : nil
     guard received.length == Self.messageSize else { return nil }
     switch message.kind {
     case UInt32(KEEPER_STARTED.rawValue):
       if message.error != 0 { cgroupRefusal = message.error }
-      if let descriptor {
+      if let descriptor = descriptor.take() {
         main = MainProcess(PidFD(owning: descriptor, pid: message.pid))
       } else {
         main = Self.open(message.pid, childOf: pid)
@@ -150,6 +156,9 @@ package final class Keeper {
       return .failed(step: message.step, error: message.error)
     case UInt32(KEEPER_EXITED.rawValue):
       return .exited(ExitReason(code: message.code, status: message.status))
+    case UInt32(KEEPER_INTERCEPTS.rawValue):
+      filter = descriptor.take()
+      return .intercepts(error: message.error)
     default: return nil
     }
   }

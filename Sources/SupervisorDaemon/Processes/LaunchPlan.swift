@@ -25,6 +25,11 @@ struct LaunchPlan {
     plan.programs = append(list: request.programs)
     if let directory = request.directory { plan.directory = append(string: directory) }
     if request.noNewPrivileges { plan.flags |= UInt32(KEEPER_NO_NEW_PRIVS.rawValue) }
+    switch request.interception {
+    case .none: break
+    case .wherePossible: plan.flags |= UInt32(KEEPER_INTERCEPT.rawValue)
+    case .required: plan.flags |= UInt32(KEEPER_INTERCEPT.rawValue | KEEPER_MUST_INTERCEPT.rawValue)
+    }
     set(&plan, priorities: request)
     set(&plan, user: request.user)
     plan.limits = align()

@@ -66,6 +66,7 @@ package enum LaunchPreparation {
     request.strayTimeout = definition.strayTimeout
     request.listenPID = passing.listenPID
     request.masterPID = passing.masterPID
+    request.interception = context.sockets.isEmpty ? .none : definition.pass.interception
     return request
   }
 

@@ -28,6 +28,8 @@ package struct LaunchRequest: Hashable, Sendable, Codable {
   /// Whether EINHORN_MASTER_PID is to be filled in with the pid of the main process's parent.
   package var masterPID = MasterPID.absent
 
+  package var interception = PassMode.Interception.none
+
   package enum ListenPID: Hashable, Sendable, Codable { case absent, wanted }
   package enum MasterPID: Hashable, Sendable, Codable { case absent, wanted }
 

@@ -21,6 +21,7 @@ extension LaunchFailure {
     case KEEPER_STEP_NICE: "set nice = \(request.nice ?? 0)"
     case KEEPER_STEP_OOM: "set oom_score_adjust = \(request.oomScoreAdjust ?? 0)"
     case KEEPER_STEP_LIMIT: "set the limits (\(request.limits.map(\.name).joined(separator: ", ")))"
+    case KEEPER_STEP_INTERCEPT: "have bind(2) told (pass = \"intercept\")"
     case KEEPER_STEP_GROUPS: "set the supplementary groups"
     case KEEPER_STEP_GROUP: "change to group \(request.user?.gid ?? 0)"
     case KEEPER_STEP_USER: "change to user \(request.user?.name ?? String(request.user?.uid ?? 0))"
@@ -36,6 +37,7 @@ extension LaunchFailure {
   }
 
   private static func remedy(step: Int32, error: Int32, _ request: LaunchRequest) -> String {
+    if step == Int32(KEEPER_STEP_INTERCEPT.rawValue) { return Interception.remedy(for: error) }
     guard step == Int32(KEEPER_STEP_EXECUTE.rawValue) else { return "" }
     return ExecutionRemedy.text(for: error, programs: request.programs)
   }

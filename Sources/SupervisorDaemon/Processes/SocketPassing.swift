@@ -11,7 +11,7 @@ struct SocketPassing {
 
   /// The number that a socket has in the service; nil when it is not given that socket.
   func descriptor(of name: String) -> Int? {
-    sockets.firstIndex { $0.name == name }.map(descriptor(at:))
+    mode.descriptors == .atBind ? nil : sockets.firstIndex { $0.name == name }.map(descriptor(at:))
   }
 
   /// The variables of the convention; none without sockets, so that no program believes in sockets that it has not.
@@ -38,7 +38,7 @@ struct SocketPassing {
   private func descriptor(at index: Int) -> Int {
     switch mode.descriptors {
     case .standardStreams: 0
-    case .fromThree: LaunchPreparation.firstPassedDescriptor + index
+    case .fromThree, .atBind: LaunchPreparation.firstPassedDescriptor + index
     }
   }
 

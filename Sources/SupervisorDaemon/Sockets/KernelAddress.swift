@@ -17,6 +17,24 @@ struct KernelAddress {
 
   private init() {}
 
+  /// As a process wrote it down; nil when it is no `struct sockaddr`.
+  init?(bytes: some Collection<UInt8>) {
+    guard bytes.count >= MemoryLayout<sa_family_t>.size, bytes.count <= MemoryLayout<sockaddr_storage>.size
+    else { return nil }
+    withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: bytes) }
+    length = socklen_t(bytes.count)
+  }
+
+  var isUnix: Bool { CInt(storage.ss_family) == AF_UNIX }
+
+  /// TCP and UDP, over IPv4 and IPv6, have it at the same place.
+  var port: UInt16? {
+    guard [AF_INET, AF_INET6].contains(CInt(storage.ss_family)) else { return nil }
+    return withUnsafeBytes(of: storage) {
+      UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+    }
+  }
+
   /// What a socket is bound to, getsockname(2).
   init(of socket: CInt) throws(SystemError) {
     var result = KernelAddress()

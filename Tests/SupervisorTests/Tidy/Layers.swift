@@ -34,10 +34,13 @@ enum Layers {
       folder: "SupervisorDaemon/Sockets", folders: ["Model", "System", "Loop", "Systemd"],
       modules: ["Supervisor", "CLinux", "CSystemd", "Glibc"]),
     Layer(
+      folder: "SupervisorDaemon/Interception", folders: ["Model", "System", "Loop", "Sockets"],
+      modules: ["Supervisor", "CLinux", "Glibc"]),
+    Layer(
       folder: "SupervisorDaemon/Logs", folders: ["Model", "System", "Loop"],
       modules: ["Supervisor", "CLinux", "CSystemd", "Glibc"]),
     Layer(
-      folder: "SupervisorDaemon/Processes", folders: ["Model", "System", "Loop"],
+      folder: "SupervisorDaemon/Processes", folders: ["Model", "System", "Loop", "Interception"],
       modules: ["Supervisor", "CLinux", "CKeeper", "Glibc"]),
     Layer(
       folder: "SupervisorDaemon/Cgroups", folders: ["Model", "System"],
@@ -57,7 +60,7 @@ enum Layers {
       folder: "SupervisorDaemon/Daemon",
       folders: [
         "Model", "System", "Control", "Ports", "Services", "Configuration", "Loop", "Sockets", "Logs",
-        "Processes", "Cgroups", "Server", "Systemd", "Handover",
+        "Processes", "Interception", "Cgroups", "Server", "Systemd", "Handover",
       ],
       modules: ["Supervisor", "CLinux", "CSystemd", "CKeeper", "Glibc", "FoundationEssentials"]),
 

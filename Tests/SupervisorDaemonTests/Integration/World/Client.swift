@@ -44,6 +44,16 @@ final class Client {
     return try #require(Int32(text.split(separator: "\n").first ?? ""), "the answer was \"\(text)\"")
   }
 
+  /// What a web server answers to a request for its root.
+  static func get(_ address: String) throws -> String {
+    let client = try Client(address)
+    var request = Array("GET / HTTP/1.0\r\nHost: \(address)\r\n\r\n".utf8)
+    _ = try request.withUnsafeMutableBytes { try client.socket.write(UnsafeRawBufferPointer($0)) }
+    var answer = [UInt8](repeating: 0, count: 4096)
+    let count = try answer.withUnsafeMutableBytes { try client.socket.read(into: $0) }
+    return String(decoding: answer.prefix(count), as: UTF8.self)
+  }
+
   /// Connects and waits for the answer.
   static func ask(_ address: String) throws -> Int32 { try Client(address).answer() }
 
