@@ -15,6 +15,7 @@
 #include "socket_diag.h"
 #include "sockets.h"
 #include "trial_bind.h"
+#include "waiting.h"
 
 /* pidfd_open(2), pidfd_send_signal(2): Linux 5.3. flags of the latter: 0, or CL_PIDFD_PROCESS_GROUP (Linux 6.9). */
 #define CL_PIDFD_PROCESS_GROUP 4u

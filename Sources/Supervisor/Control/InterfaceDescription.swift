@@ -158,7 +158,8 @@ extension ControlMethod {
       state: string,
       user: string,
       age: float,
-      holds: []string
+      holds: []string,
+      leaks: ?bool
     )
 
     type Finding (name: string, ok: bool, message: string)

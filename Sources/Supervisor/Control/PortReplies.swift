@@ -112,6 +112,8 @@ package struct TreeProcess: Codable, Hashable, Sendable {
   package var age: Double
   /// "web as fd 3", "127.0.0.1:6379 as fd 5".
   package var holds: [String]
+  /// It holds a listener and has no use for it, as far as /proc tells: what it will keep is the port.
+  package var leaks: Bool?
   package init(
     pid: Int32, parent: Int32, depth: Int, command: String, state: String, user: String, age: Double,
     holds: [String]

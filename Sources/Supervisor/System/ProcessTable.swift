@@ -92,6 +92,14 @@ package enum ProcessTable {
     return printable(arguments.joined(separator: " "))
   }
 
+  /// The path of the file that a process executes, /proc/PID/exe; nil when it can't be read.
+  package static func program(of pid: Int32) -> String? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlink("/proc/\(pid)/exe", &buffer, buffer.count - 1)
+    return length > 0
+      ? String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
+  }
+
   /// The effective user id: the owner of /proc/PID.
   package static func user(of pid: Int32) -> UInt32? {
     var owner: UInt32 = 0

@@ -150,6 +150,7 @@ extension Daemon {
     case .running:
       runtime.lastLines = []
       lookForStrangersSoon(service)
+      lookForLeaks(of: service, after: Self.leakDelays)
     case .failed, .stopped: cgroups.release(service: runtime.definition.name)
     case .backingOff, .blocked: break
     }

@@ -12,6 +12,8 @@ extension Daemon {
     runtime.reportedRefusals = []
     runtime.describedStrays = [:]
     runtime.strangers = []
+    runtime.leakTimer = nil
+    runtime.saidLeak = false
     runtime.statusText = nil
     do {
       try leaveHeadroom()

@@ -87,16 +87,19 @@ extension Daemon {
   private func tree(of service: Int) -> ServiceTree {
     let found = descendants(of: service)
     let held = found.isEmpty ? [:] : heldSockets(by: found.map(\.stat.pid), of: service)
+    let leaks = leaks(in: found, of: service)
     let users = UserNames.read()
     let processes = found.map { descendant in
       let pid = descendant.stat.pid
-      return TreeProcess(
+      var process = TreeProcess(
         pid: pid, parent: descendant.stat.parent, depth: descendant.depth,
         command: ProcessTable.command(of: pid) ?? "[\(ProcessTable.printable(descendant.stat.name))]",
         state: String(descendant.stat.state),
         user: ProcessTable.user(of: pid).map { users.name(of: $0) } ?? "?",
         age: ProcessTable.age(ofStartTime: descendant.stat.startTime).milliseconds / 1000,
         holds: held[pid] ?? [])
+      process.leaks = leaks.contains(pid) ? true : nil
+      return process
     }
     return ServiceTree(
       service: runtimes[service].definition.name, generation: generation(of: service),

@@ -62,6 +62,10 @@ package final class Daemon {
   /// How long after a relaunch strangers are looked for.
   static let strangerDelay: Duration = .seconds(1)
 
+  /// When a generation is looked at for processes that only inherited a listener: counted from readiness, then from
+  /// look to look.
+  static let leakDelays: [Duration] = [.seconds(1), .seconds(9), .seconds(50)]
+
   enum Shutdown { case notAsked, underWay, hurried, done }
 
   /// Whether `run` starts the services, or goes on with those of the program before.

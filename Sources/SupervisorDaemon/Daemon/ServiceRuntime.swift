@@ -37,6 +37,10 @@ final class ServiceRuntime {
   var occupantSearch: HolderSearch?
   var strangerSearch: HolderSearch?
   var strangerTimer: EventSource?
+  /// The next look for processes that only inherited a listener.
+  var leakTimer: EventSource?
+  /// Of this generation somebody was named already.
+  var saidLeak = false
   /// Processes that are not ours and hold a listener of this service: one line each.
   var strangers: [String] = []
   /// What the service said about itself, sd_notify(3) STATUS=.

@@ -165,6 +165,8 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
     let finding = DoctorReply.Finding(name: "a", ok: true, message: "")
     let process = TreeProcess(
       pid: 1, parent: 1, depth: 0, command: "a", state: "S", user: "u", age: 1, holds: [])
+    var leaking = process
+    leaking.leaks = true
     let expected = [
       "ServiceStatus": try shape(Samples.fullStatus, Samples.bareStatus),
       "LastExit": try shape(Samples.fullExit, Samples.bareExit),
@@ -183,7 +185,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
       "ServiceTree": try shape(
         ServiceTree(service: "a", generation: 1, keeper: 1, processes: []),
         ServiceTree(service: "a", generation: 1, keeper: nil, processes: [])),
-      "TreeProcess": try shape(process, process),
+      "TreeProcess": try shape(leaking, process),
       "Change": try shape(
         ConfigurationChange(kind: .service, name: "a", change: .added, action: .start),
         ConfigurationChange(kind: .service, name: "a", change: .added, action: .start)),

@@ -27,6 +27,7 @@ package enum TreeText {
         .init("\(process.pid)"), .init(process.state),
         .init(indentation + Text.shortened(ProcessTable.printable(process.command))),
         .init(process.user), .init(Text.age(process.age)), .init(process.holds.joined(separator: ", ")),
+        .init(process.leaks == true ? "only inherited" : "", paint: style.red),
       ])
     }
     return [style.bold("\(name):") + " generation \(tree.generation)\(keeper)"] + table.lines
