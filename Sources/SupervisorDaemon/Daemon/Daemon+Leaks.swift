@@ -9,7 +9,8 @@ extension Daemon {
   /// The kernel tells nobody that a descriptor was inherited, and an idle daemon makes no system call.
   func lookForLeaks(of service: Int, after delays: [Duration]) {
     let runtime = runtimes[service]
-    guard let delay = delays.first, !runtime.definition.sockets.isEmpty else { return }
+    let hasListener = !(runtime.definition.sockets.isEmpty && runtime.definition.ports.isEmpty)
+    guard let delay = delays.first, hasListener else { return }
     do throws(SystemError) {
       runtime.leakTimer = try loop.timer(at: Clock.now() + delay, priority: .logs) { [weak self] in
         runtime.leakTimer = nil
@@ -43,9 +44,11 @@ extension Daemon {
 
   /// The descendants that hold a listener of their service for nothing, as far as /proc tells.
   func leaks(in found: [Descendant], of service: Int) -> Set<Int32> {
-    let listeners = runtimes[service].definition.sockets.flatMap { sockets.listeners(of: $0) }
-    let inodes = Set(listeners.filter(\.isOpen).map(\.inode))
-    guard found.count > 1, !inodes.isEmpty else { return [] }
+    guard found.count > 1 else { return [] }
+    let definition = runtimes[service].definition
+    let owned = definition.sockets.flatMap { sockets.listeners(of: $0) }.filter(\.isOpen).map(\.inode)
+    let guarded = definition.ports.isEmpty ? [] : guardedEntries(definition.ports).joined().map(\.inode)
+    let inodes = Set(owned + guarded)
     var descriptors: [Int32: Set<Int32>] = [:]
     for holder in holders(of: inodes, among: found.map(\.stat.pid)) {
       descriptors[holder.pid, default: []].insert(holder.fd)
