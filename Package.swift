@@ -62,13 +62,20 @@ let package = Package(
         ])
       ]),
 
+    // Accepts for programs that serve one connection each; C, because it forks.
+    .executableTarget(
+      name: "fdsupervisor-accept",
+      cSettings: [.unsafeFlags(["-Os", "-Wall", "-Wextra", "-Werror"])],
+      // Without the Swift runtime, of which it has no use.
+      linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]),
+
     .testTarget(name: "SupervisorTests", dependencies: ["Supervisor"], swiftSettings: strict),
     // The integration tests drive the built programs, and a service that does what its arguments say.
     .testTarget(
       name: "SupervisorDaemonTests",
       dependencies: [
         "SupervisorDaemon", "Supervisor", "fdsupervisord", "fdsupervisorctl", "fdsupervisor-keeper",
-        "misbehaving",
+        "fdsupervisor-accept", "misbehaving",
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -39,6 +39,8 @@ extension ServiceDefinition {
       .init("command", \.command, .relaunch),
       .init("sockets", \.sockets, .relaunch),
       .init("pass", \.pass, .relaunch),
+      .init("accept", \.accept, .relaunch),
+      .init("wildcard_bind", \.wildcardBind, .relaunch),
       .init("ports", \.ports, .relaunch),
       .init("environment", \.environment, .relaunch),
       .init("directory", \.directory, .relaunch),

@@ -8,6 +8,8 @@ package struct ServiceDefinition: Hashable, Sendable {
   /// Names of sockets, in the order in which they are handed over.
   package var sockets: [String] = []
   package var pass = PassMode.systemd
+  /// One instance of the command for each connection, on its standard input and output; nil: it accepts by itself.
+  package var accept: AcceptDefinition?
   /// What an intercepted bind(2) to every address of a port means.
   package var wildcardBind = WildcardBind.literal
   /// Guarded ports: addresses that the service binds by itself.
@@ -49,6 +51,13 @@ package struct ServiceDefinition: Hashable, Sendable {
     self.name = name
     self.command = command
   }
+}
+
+/// A command that serves one connection, as inetd(8) has it with "nowait".
+package struct AcceptDefinition: Hashable, Sendable {
+  /// So many run at a time; further connections wait in the backlog.
+  package var limit = 64
+  package init() {}
 }
 
 /// Whether a bind(2) to every address of a port may mean a socket on one of them: the `wildcard_bind` key.

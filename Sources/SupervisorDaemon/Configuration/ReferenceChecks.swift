@@ -24,6 +24,7 @@ struct ReferenceChecks {
         undefined("service", name.value, at: name.span, among: services.sorted())
       }
       checkNumberOfSockets(of: service)
+      checkAccept(of: service)
       for word in service.command { checkPlaceholders(in: word.value, word.span, of: service) }
       for entry in service.environment { checkPlaceholders(in: entry.value.value, entry.span, of: service) }
     }
@@ -42,6 +43,29 @@ struct ReferenceChecks {
       diagnostics.error(
         "pass = \"\(mode.name)\" hands over one address, and the sockets of \(service.place) have \(count)",
         at: span)
+    }
+  }
+
+  /// `accept` wants sockets that have connections, and is a way of handing over itself.
+  private func checkAccept(of service: ServiceDraft) {
+    guard let span = service.acceptSpan, service.accepts else {
+      if let span = service.connectionLimitSpan {
+        diagnostics.error("'max_connections' means nothing without accept = true", at: span)
+      }
+      return
+    }
+    if service.sockets.isEmpty {
+      diagnostics.error("accept = true needs 'sockets', and \(service.place) has none", at: span)
+    }
+    if let pass = service.passSpan {
+      diagnostics.error(
+        "accept = true hands over each connection as standard input and output; remove 'pass'", at: pass)
+    }
+    for name in service.sockets {
+      guard let address = sockets[name.value]?.addresses.first(where: { !$0.value.accepts }) else { continue }
+      diagnostics.error(
+        "accept = true: socket \(quoted(name.value)) has no connections, it is \(escaped("\(address.value)"))",
+        at: name.span)
     }
   }
 

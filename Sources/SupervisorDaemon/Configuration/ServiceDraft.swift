@@ -17,6 +17,10 @@ struct ServiceDraft: Sendable {
   var environment: [Located<EnvironmentEntry>] = []
   var readinessSpan: SourceSpan?
   var passSpan: SourceSpan?
+  var accepts = false
+  var acceptSpan: SourceSpan?
+  var connectionLimit: Int?
+  var connectionLimitSpan: SourceSpan?
   /// nil: what the program that `pass` names takes for a wish to end with grace.
   var stopSignal: Int32?
 
@@ -35,6 +39,13 @@ struct ServiceDraft: Sendable {
     result.requires = requires.map(\.value)
     result.ports = ports.map(\.value)
     result.environment = mergedEnvironment
+    if accepts {
+      var accept = AcceptDefinition()
+      if let connectionLimit { accept.limit = connectionLimit }
+      result.accept = accept
+      // Who accepts has the listeners, and tells nobody of them.
+      result.pass = .none
+    }
     if let signal = stopSignal ?? result.pass.stopSignal { result.stopSignal = signal }
     return result
   }

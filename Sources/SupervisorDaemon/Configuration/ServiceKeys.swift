@@ -13,6 +13,16 @@ enum ServiceKeys {
       draft.passSpan = entry.node.span
       if let mode = Decoding.passMode.decode(entry.node, diagnostics) { draft.definition.pass = mode }
     },
+    Key("accept") { entry, draft, diagnostics in
+      draft.acceptSpan = entry.keySpan
+      if let accepts = Decoding.boolean.decode(entry.node, diagnostics) { draft.accepts = accepts }
+    },
+    Key("max_connections") { entry, draft, diagnostics in
+      draft.connectionLimitSpan = entry.keySpan
+      if let limit = Decoding.integer(1...100_000).decode(entry.node, diagnostics) {
+        draft.connectionLimit = limit
+      }
+    },
     Key("wildcard_bind") { entry, draft, diagnostics in
       if let isMeant = Decoding.boolean.decode(entry.node, diagnostics) {
         draft.definition.wildcardBind = isMeant ? .meansOwned : .literal

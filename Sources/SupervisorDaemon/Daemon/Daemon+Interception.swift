@@ -15,15 +15,21 @@ extension Daemon {
           + "it gets its sockets only if it knows LISTEN_FDS")
     }
     do throws(SystemError) {
-      runtime.interception = try Interception(
-        owning: filter, loop: loop, policy: runtime.definition.wildcardBind,
-        listeners: { [weak self] in
-          runtime.definition.sockets.flatMap { self?.sockets.listeners(of: $0) ?? [] }
-        },
-        onNote: { [weak self] in self?.tell($0, of: service) })
+      try answerBinds(of: service, filter)
     } catch {
       report([error], for: runtime)
     }
+  }
+
+  /// From here on the bind(2) calls of the generation are answered.
+  func answerBinds(of service: Int, _ filter: consuming FileDescriptor) throws(SystemError) {
+    let runtime = runtimes[service]
+    runtime.interception = try Interception(
+      owning: filter, loop: loop, policy: runtime.definition.wildcardBind,
+      listeners: { [weak self] in
+        runtime.definition.sockets.flatMap { self?.sockets.listeners(of: $0) ?? [] }
+      },
+      onNote: { [weak self] in self?.tell($0, of: service) })
   }
 
   /// Once in a generation each: a program tries again and again.

@@ -46,10 +46,10 @@ extension Daemon {
     _ request: LaunchRequest, _ descriptors: [CInt], _ cgroup: GenerationGroup?
   ) throws -> Keeper {
     guard let cgroup else {
-      return try Keeper(program: keeperProgram, request: request, descriptors: descriptors)
+      return try Keeper(program: programs.keeper, request: request, descriptors: descriptors)
     }
     return try cgroup.withDescriptor {
-      try Keeper(program: keeperProgram, request: request, descriptors: descriptors, cgroup: $0)
+      try Keeper(program: programs.keeper, request: request, descriptors: descriptors, cgroup: $0)
     }
   }
 
@@ -83,6 +83,7 @@ extension Daemon {
     context.sockets = listeners.map { PassedSocket(name: $0.socket, address: $0.address) }
     context.allSockets = configuration.sockets
     context.environment = environment
+    context.acceptProgram = programs.accept
     if definition.readiness == .notify { context.notifySocket = notify.path }
     return context
   }

@@ -146,12 +146,16 @@ extension Daemon {
 
 extension ServiceRuntime {
   func record(recentBytes: Int) -> HandoverState.ServiceRecord {
-    HandoverState.ServiceRecord(
+    var record = HandoverState.ServiceRecord(
       keeper: keeper?.snapshot, orphanedMain: keeper == nil ? main?.snapshot : nil,
       adopted: adopted.rawValue,
       log: log.snapshot(recentBytes: recentBytes), strangers: strangers,
       looksForStrangers: strangerTimer != nil || strangerSearch != nil, statusText: statusText, since: since,
       publicState: lastPublicState, lastLines: lastLines, unsaidLines: unsaidLines,
       reportedRefusals: reportedRefusals)
+    record.filter = interception?.number
+    record.interceptionRemarks = interceptionRemarks
+    record.looksForLeaks = leakTimer != nil
+    return record
   }
 }

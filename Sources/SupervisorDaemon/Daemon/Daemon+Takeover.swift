@@ -27,6 +27,10 @@ extension Daemon {
     where state.services[runtimes[service].definition.name]?.looksForStrangers == true {
       lookForStrangersSoon(service)
     }
+    for service in runtimes.indices
+    where state.services[runtimes[service].definition.name]?.looksForLeaks == true {
+      lookForLeaks(of: service, after: Self.leakDelays)
+    }
     // Those who died meanwhile: their signal may be lost, what their keepers said is not.
     reap()
     for call in calls { goOn(with: call, state, failure: fallBack.inheritance.failure) }
@@ -52,6 +56,9 @@ extension Daemon {
     for (service, runtime) in runtimes.enumerated() {
       try runtime.log.begin()
       if let keeper = runtime.keeper { try listen(to: keeper, of: service) }
+      let record = state.services[runtime.definition.name]
+      if let filter = record?.filter { try answerBinds(of: service, FileDescriptor(owning: filter)) }
+      runtime.interceptionRemarks = record?.interceptionRemarks ?? []
     }
     try notify.begin(in: loop)
     return try control?.begin() ?? []

@@ -17,8 +17,7 @@ package final class Daemon {
   var abandoned: [String: [AbandonedGeneration]]
   let socketTable = SocketTable()
   let devNull: FileDescriptor
-  /// Where the keeper's program is.
-  let keeperProgram: String
+  let programs: OwnPrograms
   /// "NAME=value" of the daemon, without what was meant for it alone.
   let environment: [String]
   /// RLIMIT_NOFILE as it was at the start: the daemon raises its own, services get this one.
@@ -72,16 +71,16 @@ package final class Daemon {
   private enum Beginning { case start, takeover }
 
   /// Takes over the world: nothing of it is touched before the control socket is ours.
-  package init(
+  init(
     loop: EventLoop, configuration: Configuration, logs: LogContext, control: String,
-    activation: SocketActivation, keeperProgram: String, origin: DaemonOrigin
+    activation: SocketActivation, programs: OwnPrograms, origin: DaemonOrigin
   ) throws {
     beginning = .start
     self.origin = origin
     self.loop = loop
     self.configuration = configuration
     self.logs = logs
-    self.keeperProgram = keeperProgram
+    self.programs = programs
     log = logs.log
     unit = UnitLink(loop: loop)
     let calls = CallForwarder()
@@ -113,7 +112,7 @@ package final class Daemon {
   /// Takes the place of the program before, whose descriptors are still open, and says nothing yet.
   init(
     restoring state: HandoverState, loop: EventLoop, configuration: Configuration, logs: LogContext,
-    keeperProgram: String, fallBack: FallBack
+    programs: OwnPrograms, fallBack: FallBack
   ) {
     beginning = .takeover
     origin = state.origin
@@ -122,7 +121,7 @@ package final class Daemon {
     self.loop = loop
     self.configuration = configuration
     self.logs = logs
-    self.keeperProgram = keeperProgram
+    self.programs = programs
     log = logs.log
     let calls = CallForwarder()
     let log = logs.log

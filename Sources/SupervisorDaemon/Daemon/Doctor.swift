@@ -64,12 +64,12 @@ final class EscapeTrial {
 extension Daemon {
   func answerDoctor(_ call: ControlCall) {
     var findings =
-      Examination.findings(keeper: keeperProgram, table: socketTable, log: logs.place)
+      Examination.findings(keeper: programs.keeper, table: socketTable, log: logs.place)
       + unit.findings(sockets.all)
     findings.append(cgroupFinding)
     let key = requests.newKey()
     do throws(SystemError) {
-      let trial = try EscapeTrial(program: keeperProgram, devNull: devNull.number, loop: loop) {
+      let trial = try EscapeTrial(program: programs.keeper, devNull: devNull.number, loop: loop) {
         [weak self] finding in
         findings.append(finding)
         call.reply(DoctorReply(findings: findings))

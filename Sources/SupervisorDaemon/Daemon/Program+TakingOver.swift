@@ -8,7 +8,7 @@ extension Program {
   static func rehearse(_ state: CInt) -> Int32 {
     do {
       let answer = try Rehearsal.perform(state)
-      _ = try KeeperProgram.find()
+      _ = try OwnPrograms.find()
       print(answer, terminator: "")
       return 0
     } catch {
@@ -38,7 +38,7 @@ extension Program {
     }
     let daemon = Daemon(
       restoring: state, loop: loop, configuration: configuration, logs: logs,
-      keeperProgram: fallBack.certainly { try KeeperProgram.find() }, fallBack: fallBack)
+      programs: fallBack.certainly { try OwnPrograms.find() }, fallBack: fallBack)
     daemon.takeOver(state, fallBack)
     for number in [inheritance.state, inheritance.former] { close(number) }
     do throws(SystemError) { return try daemon.run() } catch {

@@ -131,7 +131,7 @@ package enum Program {
     let logs = try LogContext.standard(loop: loop, threshold: configuration.daemon.logLevel)
     let daemon = try Daemon(
       loop: loop, configuration: configuration, logs: logs, control: control, activation: activation,
-      keeperProgram: try KeeperProgram.find(), origin: origin)
+      programs: try OwnPrograms.find(), origin: origin)
     return try daemon.run()
   }
 
@@ -152,9 +152,17 @@ package enum Program {
   }
 }
 
-/// The keeper lies beside the daemon, or in ../libexec/fdsupervisord after an installation.
-enum KeeperProgram {
-  static func find() throws(StartupError) -> String {
+/// The daemon's own programs: they lie beside it, or in ../libexec/fdsupervisord after an installation.
+struct OwnPrograms {
+  private let folder: String
+
+  var keeper: String { folder + Self.keeperName }
+  /// It is missed by those only whose services want it.
+  var accept: String { folder + "/fdsupervisor-accept" }
+
+  private static let keeperName = "/fdsupervisor-keeper"
+
+  static func find() throws(StartupError) -> OwnPrograms {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
     guard length > 0 else {
@@ -162,10 +170,13 @@ enum KeeperProgram {
     }
     let own = String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-    let places = ["\(folder)/fdsupervisor-keeper", "\(folder)/../libexec/fdsupervisord/fdsupervisor-keeper"]
-    if let found = places.first(where: { access($0, X_OK) == 0 }) { return found }
+    let places = [folder, "\(folder)/../libexec/fdsupervisord"]
+    if let found = places.first(where: { access($0 + keeperName, X_OK) == 0 }) {
+      return OwnPrograms(folder: found)
+    }
+    let paths = places.map { $0 + keeperName }
     throw StartupError(
-      description: "cannot find the keeper: there is no \(places.joined(separator: " and no "))")
+      description: "cannot find the keeper: there is no \(paths.joined(separator: " and no "))")
   }
 }
 

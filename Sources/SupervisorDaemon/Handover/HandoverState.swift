@@ -48,6 +48,10 @@ package struct HandoverState: Sendable, Codable {
     package var lastLines: [String]
     package var unsaidLines: [String]
     package var reportedRefusals: Set<ProcessIdentity>
+    /// The listening end of the filter for bind(2).
+    package var filter: CInt?
+    package var interceptionRemarks: Set<String>?
+    package var looksForLeaks: Bool?
 
     package init(
       keeper: Keeper.Snapshot?, orphanedMain: Keeper.MainProcess.Snapshot?, adopted: String,
@@ -71,7 +75,7 @@ package struct HandoverState: Sendable, Codable {
     }
 
     var descriptors: [CInt] {
-      [keeper?.connection, keeper?.main?.descriptor, orphanedMain?.descriptor].compactMap { $0 }
+      [keeper?.connection, keeper?.main?.descriptor, orphanedMain?.descriptor, filter].compactMap { $0 }
         + log.descriptors
     }
   }

@@ -58,6 +58,9 @@ package final class Interception {
 
   deinit { source?.cancel() }
 
+  /// The listening end, for who takes over from this process.
+  package var number: CInt { filter.number }
+
   private func answer(_ events: EventLoop.Interest) {
     // Nobody is left who has the filter.
     if events.contains(.hungUp) { source?.cancel() }

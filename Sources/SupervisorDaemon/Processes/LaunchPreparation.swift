@@ -21,6 +21,8 @@ package struct LaunchContext: Hashable, Sendable {
   package var allSockets: [SocketDefinition] = []
   /// "NAME=value" of the daemon itself.
   package var environment: [String] = []
+  /// The path of the program that accepts for those that don't.
+  package var acceptProgram = ""
   /// Our socket for sd_notify(3); absent when the service is not to notify.
   package var notifySocket: String?
 
@@ -55,6 +57,11 @@ package enum LaunchPreparation {
       service: definition.name, generation: generation, arguments: arguments,
       environment: variables.map { "\($0.name)=\($0.value)" },
       programs: programs(for: arguments[0], path: path))
+    if let accept = definition.accept {
+      request.programs = [context.acceptProgram]
+      request.arguments =
+        ["fdsupervisor-accept", "\(context.sockets.count)", "\(accept.limit)"] + arguments
+    }
     request.user = user
     request.directory = definition.directory
     request.umask = definition.umask

@@ -44,11 +44,57 @@ final class Client {
     return try #require(Int32(text.split(separator: "\n").first ?? ""), "the answer was \"\(text)\"")
   }
 
+  /// The port at this end.
+  var port: UInt16 {
+    var own = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = withUnsafeMutablePointer(to: &own) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(socket.number, $0, &length) }
+    }
+    return UInt16(bigEndian: own.sin_port)
+  }
+
+  /// Everything until the other side closes.
+  func text() throws -> String {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = try buffer.withUnsafeMutableBytes { try socket.read(into: $0) }
+      if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+      bytes += buffer[..<count]
+    }
+  }
+
+  /// The next line, byte by byte: what follows stays.
+  func line() throws -> String {
+    var bytes: [UInt8] = []
+    var buffer: [UInt8] = [0]
+    while try buffer.withUnsafeMutableBytes({ try socket.read(into: $0) }) == 1,
+      buffer[0] != UInt8(ascii: "\n")
+    {
+      bytes += buffer
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  func say(_ text: String) throws {
+    var bytes = Array(text.utf8)
+    _ = try bytes.withUnsafeMutableBytes { try socket.write(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Whether something is there to be read.
+  var hasAnswer: Bool {
+    var question = pollfd(fd: socket.number, events: Int16(POLLIN), revents: 0)
+    return poll(&question, 1, 0) == 1
+  }
+
+  /// Says that no more comes.
+  func close() { _ = shutdown(socket.number, Int32(SHUT_WR)) }
+
   /// What a web server answers to a request for its root.
   static func get(_ address: String) throws -> String {
     let client = try Client(address)
-    var request = Array("GET / HTTP/1.0\r\nHost: \(address)\r\n\r\n".utf8)
-    _ = try request.withUnsafeMutableBytes { try client.socket.write(UnsafeRawBufferPointer($0)) }
+    try client.say("GET / HTTP/1.0\r\nHost: \(address)\r\n\r\n")
     var answer = [UInt8](repeating: 0, count: 4096)
     let count = try answer.withUnsafeMutableBytes { try client.socket.read(into: $0) }
     return String(decoding: answer.prefix(count), as: UTF8.self)

@@ -212,6 +212,11 @@ final class World {
   /// Runs the command line tool.
   func ctl(_ arguments: String...) throws -> ChildResult { try ctl(arguments) }
 
+  /// The same, while the test goes on.
+  func ctlInBackground(_ arguments: String...) throws -> Spawned {
+    try Spawned(try ChildProcess.built("fdsupervisorctl"), ["--control", control] + arguments)
+  }
+
   func ctl(_ arguments: [String]) throws -> ChildResult {
     let run = UInt32.random(in: 0...UInt32.max)
     let tool = try Spawned(
