@@ -173,6 +173,23 @@ import Testing
       """, pass: "auto")
   }
 
+  @Test("long after its launch, when the daemon was replaced meanwhile")
+  func afterReexec() throws {
+    let fifo = world.makeFifo("go")
+    try world.start(
+      try configuration(
+        """
+        open("\(fifo)").read()
+        s = socket.socket()
+        s.bind((host, port))
+        s.listen(5)
+        serve(s)
+        """), running: ["app"])
+    #expect(try world.ctl("reexec").status == 0, "\(world.log)")
+    try world.open(fifo: "go")
+    try answers()
+  }
+
   @Test("what it starts does not inherit the port")
   func leak() throws {
     try serves(
