@@ -13,7 +13,7 @@
 
 #include "kernel.h"
 #include "text.h"
-#include "wire.h"
+#include "talk.h"
 
 enum { E_NOENT = 2, E_ACCES = 13, E_NOTDIR = 20 };
 
@@ -85,7 +85,7 @@ static void intercept(struct launch *launch) {
   }
   if (plan->flags & KEEPER_MUST_INTERCEPT) check(launch, KEEPER_STEP_INTERCEPT, filter);
   struct keeper_message message = {.kind = KEEPER_INTERCEPTS, .error = filter < 0 ? (int)-filter : 0};
-  long result = tell(launch->control, &message, (int)filter);
+  long result = tell(launch->control, &message, sizeof message, (int)filter);
   /* Nobody would answer its bind(2): it must not run. */
   if (filter >= 0) check(launch, KEEPER_STEP_INTERCEPT, result);
   if (filter >= 0) KERNEL(close, filter);

@@ -1,5 +1,5 @@
 /* The keeper of one generation: subreaper, parent of its main process, and the one who outlives the
- * daemon just long enough to leave nothing behind.
+ * daemon: to leave nothing behind, or to hold the generation for the next daemon (talk.c).
  *
  *   fdsupervisor-keeper TITLE CONTROL PLAN
  *
@@ -14,16 +14,14 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/signalfd.h>
-#include <linux/socket.h>
 #include <linux/wait.h>
 
 #include "child.h"
 #include "kernel.h"
 #include "keeper.h"
-#include "wire.h"
+#include "talk.h"
 #include "tree.h"
 
-enum { CONTROL = 0, CHILDREN = 1, MAIN = 2 }; /* the descriptors that stay open: MAIN is a pidfd */
 enum { SIG_KILL = 9, SIG_CHLD = 17 };
 enum { CHILD_STACK = 16384, E_CHILD = 10, E_AGAIN = 11, E_NOMEM = 12 };
 enum { KILL_INTERVAL_MS = 10, KILL_INTERVAL_MAX_MS = 640, WITHHELD_MS = 500 };
@@ -57,7 +55,7 @@ static int number(const char *text) {
 
 static void tell_failure(int control, int step, long result) {
   struct keeper_message message = {.kind = KEEPER_FAILED, .step = step, .error = (int)-result};
-  tell(control, &message, -1);
+  tell(control, &message, sizeof message, -1);
   leave();
 }
 
@@ -82,13 +80,13 @@ static long create_main(struct launch *launch, long stack, int *pidfd, int *refu
   return kernel_clone(__NR_clone, (long)flags | SIG_CHLD, stack + CHILD_STACK, (long)pidfd, launch_child, launch);
 }
 
-/* Maps the plan, starts the main process, says so, and forgets the plan. Returns the main's pid and pidfd. */
-static int start(int control, int plan_file, unsigned *stray_timeout_ms, int *main_fd) {
+/* Maps the plan, starts the main process, says so, and forgets the plan but for its head. */
+static void start(struct keeper *keeper, int control, int plan_file, int *main_fd) {
   struct keeper_plan head;
   long got = KERNEL(pread64, plan_file, &head, sizeof head, 0);
   if (got != sizeof head || head.magic != KEEPER_PLAN_MAGIC || head.version != KEEPER_PLAN_VERSION)
     tell_failure(control, KEEPER_STEP_PLAN, got < 0 ? got : -22 /* EINVAL */);
-  *stray_timeout_ms = head.stray_timeout_ms;
+  keeper_begin(keeper, &head);
   long map = KERNEL(mmap, 0, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, plan_file, 0);
   long stack = KERNEL(mmap, 0, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (map < 0 && map > -4096) tell_failure(control, KEEPER_STEP_PLAN, map);
@@ -106,11 +104,11 @@ static int start(int control, int plan_file, unsigned *stray_timeout_ms, int *ma
   }
   struct keeper_message message = {.kind = KEEPER_STARTED, .pid = (int)pid, .error = refusal};
   /* Descriptors in flight are limited per user (ETOOMANYREFS, unix(7)): the message counts without one. */
-  if (tell(control, &message, pidfd) < 0) tell(control, &message, -1);
+  if (tell(control, &message, sizeof message, pidfd) < 0) tell(control, &message, sizeof message, -1);
   *main_fd = pidfd;
   KERNEL(munmap, map, head.size);
   KERNEL(munmap, stack, CHILD_STACK);
-  return (int)pid;
+  keeper->main_pid = keeper->hello.head.pid = (int)pid;
 }
 
 /* Dead children are told by a descriptor; asked for before anything runs, because it may be refused. */
@@ -121,28 +119,49 @@ static int watch_children(int control) {
   return (int)signals;
 }
 
-/* Keeps the descriptors it needs, under the numbers it knows, and lets go of all others. None of them has
- * one of these numbers yet: 0, 1 and 2 are those of the main process, which has its own copies by now. */
-static void keep_descriptors(int control, int children, int main_fd) {
+/* Keeps the descriptors it needs, under the numbers it knows, and lets go of all others. None of them has one
+ * of the first three yet, which are those of the main process; that has its own copies by now. The door and
+ * what belongs to it moves down, each below where it was and onto what was moved before. */
+static void keep_descriptors(struct keeper *keeper, int control, int children, int main_fd) {
   KERNEL(dup3, control, CONTROL, O_CLOEXEC);
   KERNEL(dup3, children, CHILDREN, O_CLOEXEC);
   KERNEL(dup3, main_fd, MAIN, O_CLOEXEC);
-  KERNEL(close_range, MAIN + 1, ~0u, 0);
+  int first = MAIN + 1, next = (keeper->hello.flags & KEEPER_HOLDING) ? keeper->first_unused : first;
+  int *moved[] = {&keeper->door, &keeper->notify, &keeper->output, &keeper->listener};
+  for (int i = 0; i < 4; i++)
+    if (*moved[i] > 0) {
+      KERNEL(dup3, *moved[i], next, O_CLOEXEC);
+      *moved[i] = next++;
+    }
+  KERNEL(close_range, next, ~0u, 0);
+  /* From here on the credentials that a connecting daemon sees are the keeper's: listen(2) sets them, unix(7). */
+  if (keeper->door > 0) KERNEL(listen, keeper->door, DOOR_BACKLOG);
 }
 
-/* Reaps all who are dead. Returns when nobody else is dead; exits when there is nobody left. */
-static void reap(int *main_pid) {
+/* Nobody is left. Who stands at the door is told so, before it closes. */
+static void end_or_hold(struct keeper *keeper) {
+  struct keeper_message message = {.kind = KEEPER_EMPTY};
+  if (!keeper->is_connected) admit(keeper);
+  if (keeper->is_connected && tell(CONTROL, &message, sizeof message, -1) < 0) hear_out(keeper);
+  if (keeper->is_connected || (keeper->hello.flags & (KEEPER_HOLDING | KEEPER_ENDING)) != KEEPER_HOLDING) leave();
+}
+
+/* Reaps all who are dead. Returns when nobody else is dead; when there is nobody left it ends, or holds how the
+ * main process ended until there is a daemon to tell. */
+static void reap(struct keeper *keeper) {
   for (;;) {
     struct child_exit gone;
     gone.pid = 0;
     long result = KERNEL(waitid, P_ALL, 0, &gone, WEXITED | WNOHANG | __WALL, 0);
-    if (result == -E_CHILD) leave();
+    if (result == -E_CHILD) return end_or_hold(keeper);
     if (result < 0 || gone.pid == 0) return;
-    if (gone.pid == *main_pid) {
+    if (gone.pid == keeper->main_pid) {
       struct keeper_message message = {
           .kind = KEEPER_EXITED, .pid = gone.pid, .code = gone.code, .status = gone.status};
-      tell(CONTROL, &message, -1);
-      *main_pid = 0; /* from here on the number may be somebody else's */
+      keeper->hello.head = message;
+      keeper->hello.flags |= KEEPER_MAIN_EXITED;
+      if (keeper->is_connected) tell(CONTROL, &message, sizeof message, -1);
+      keeper->main_pid = 0; /* from here on the number may be somebody else's */
     }
   }
 }
@@ -153,36 +172,35 @@ static long milliseconds(void) {
   return now.s * 1000 + now.ns / 1000000;
 }
 
-enum { DAEMON_GONE = 1, MAIN_DEAD = 2 };
+enum { UNWATCHED = 0, WATCHED = 1 };
 
-/* Waits for a dead child, for those of DAEMON_GONE and MAIN_DEAD that count, or for the time: which. */
-static int wait_for_event(int wanted, long timeout_ms) {
-  struct pollfd events[3] = {{CHILDREN, POLLIN, 0},
-                             {wanted & DAEMON_GONE ? CONTROL : -1, POLLIN, 0},
-                             {wanted & MAIN_DEAD ? MAIN : -1, POLLIN, 0}};
+/* Waits for a dead child, for the daemon, or for the next one when there is none, and for the time. Returns whether
+ * the main process is dead, when that is watched. */
+static int wait_for_event(struct keeper *keeper, int main_process, long timeout_ms) {
+  struct pollfd events[4] = {{CHILDREN, POLLIN, 0},
+                             {keeper->is_connected ? CONTROL : -1, POLLIN, 0},
+                             {keeper->is_connected || keeper->door <= 0 ? -1 : keeper->door, POLLIN, 0},
+                             {main_process == WATCHED ? MAIN : -1, POLLIN, 0}};
   struct { long s, ns; } timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
   struct signalfd_siginfo signal;
-  char message[16];
-  KERNEL(ppoll, events, 3, timeout_ms < 0 ? 0 : &timeout, 0, 8);
+  KERNEL(ppoll, events, 4, timeout_ms < 0 ? 0 : &timeout, 0, 8);
   while (KERNEL(read, CHILDREN, &signal, sizeof signal) > 0) {
   }
-  int seen = events[2].revents ? MAIN_DEAD : 0;
-  if (!events[1].revents) return seen;
-  long count = KERNEL(recvfrom, CONTROL, message, sizeof message, 0x40 /* MSG_DONTWAIT */, 0, 0);
-  if (count == 0) seen |= DAEMON_GONE;
-  return seen;
+  if (events[1].revents) hear(keeper);
+  if (events[2].revents) admit(keeper);
+  return events[3].revents != 0;
 }
 
 /* The main process is dead: whether it can't be reaped, because somebody below us traces it and does not wait
  * for it; the tracer of a dead process goes before its parent (ptrace(2)). */
-static int is_withheld(int *main_pid) {
+static int is_withheld(struct keeper *keeper) {
   long end = milliseconds() + WITHHELD_MS, left;
-  reap(main_pid);
-  while (*main_pid && (left = end - milliseconds()) > 0) {
-    wait_for_event(0, left);
-    reap(main_pid);
+  reap(keeper);
+  while (keeper->main_pid && (left = end - milliseconds()) > 0) {
+    wait_for_event(keeper, UNWATCHED, left);
+    reap(keeper);
   }
-  return *main_pid != 0;
+  return keeper->main_pid != 0;
 }
 
 /* Goes before all ordinary processes, if it may: breeders would leave it no time to kill them. */
@@ -193,22 +211,23 @@ static void hasten(void) {
 
 /* The daemon is dead, or wants it so, or the main process is withheld: nothing of this generation may live on.
  * Ends in leave(), from reap(). */
-static void sweep(int *main_pid, unsigned stray_timeout_ms) {
-  long end = milliseconds() + stray_timeout_ms, left;
-  reap(main_pid); /* a death may have been told together with what brought us here */
+static void sweep(struct keeper *keeper) {
+  long end = milliseconds() + keeper->stray_timeout_ms, left;
+  keeper->hello.flags |= KEEPER_ENDING;
+  reap(keeper); /* a death may have been told together with what brought us here */
   tree_terminate(0);
   while ((left = end - milliseconds()) > 0) {
-    wait_for_event(0, left);
-    reap(main_pid);
-    tree_terminate(*main_pid);
+    wait_for_event(keeper, UNWATCHED, left);
+    reap(keeper);
+    tree_terminate(keeper->main_pid);
   }
   hasten();
   for (long interval = KILL_INTERVAL_MS;; interval *= interval < KILL_INTERVAL_MAX_MS ? 2 : 1) {
     /* In one step, which no fork within the group outruns; the pidfd means this group and no later one. */
     KERNEL(pidfd_send_signal, MAIN, SIG_KILL, 0, PIDFD_PROCESS_GROUP);
     tree_kill();
-    wait_for_event(0, interval);
-    reap(main_pid);
+    wait_for_event(keeper, UNWATCHED, interval);
+    reap(keeper);
   }
 }
 
@@ -216,20 +235,19 @@ __attribute__((used)) void keeper_main(long *stack) {
   char **arguments = (char **)(stack + 1);
   if (*stack != 4) leave();
   int control = number(arguments[2]), plan = number(arguments[3]);
-  unsigned stray_timeout_ms = 0;
   int main_fd = -1;
+  struct keeper keeper = {.title = arguments[1]};
   block_signals();
   KERNEL(setpgid, 0, 0); /* a signal to the process group of the daemon is not for us */
   long result = KERNEL(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   if (result < 0) tell_failure(control, KEEPER_STEP_SUBREAPER, result);
   int children = watch_children(control);
-  int main_pid = start(control, plan, &stray_timeout_ms, &main_fd);
-  keep_descriptors(control, children, main_fd);
+  start(&keeper, control, plan, &main_fd);
+  keep_descriptors(&keeper, control, children, main_fd);
   for (;;) {
-    reap(&main_pid);
-    int seen = wait_for_event(main_pid ? DAEMON_GONE | MAIN_DEAD : DAEMON_GONE, -1);
-    if (seen & DAEMON_GONE || (seen & MAIN_DEAD && is_withheld(&main_pid)))
-      sweep(&main_pid, stray_timeout_ms);
+    reap(&keeper);
+    int is_dead = wait_for_event(&keeper, keeper.main_pid ? WATCHED : UNWATCHED, -1);
+    if (keeper.hello.flags & KEEPER_ENDING || (is_dead && is_withheld(&keeper))) sweep(&keeper);
   }
 }
 

@@ -260,6 +260,30 @@ extension History {
   }
 }
 
+extension History {
+  /// A daemon before this one left a generation, and its keeper holds it or ends it.
+  mutating func inherit(_ service: Int) throws(Violation) {
+    let world = services[service]
+    let generation = 1 + random.below(5)
+    let main = SimulatedProcess(identity: numbers.take(), temper: .obedient)
+    world.launched = generation
+    world.tree = SimulatedTree(generation: generation, keeper: .keeping, main: main)
+    world.tree?.wasExecuted = true
+    world.tree?.members = [main.identity]
+    if random.oneIn(2) { world.addStray(&numbers, temper: .ignoresTerm) }
+    var left = LeftGeneration(service: world.definition.name, generation: generation, intent: .held)
+    left.pid = main.identity.pid
+    if random.oneIn(2) { left.readiness = .ready }
+    if random.oneIn(3) {
+      left.intent = .ending
+      try deliver(.leftBehind(left), to: service)
+    } else {
+      try deliver(.adopted(left, age: .seconds(random.below(100))), to: service)
+    }
+    if random.oneIn(3) { world.endMain(.exited(1), &numbers) }
+  }
+}
+
 extension ServiceEvent {
   /// The generation it tells of; `Int.max` when it is about none.
   var subject: Int {
@@ -268,6 +292,7 @@ extension ServiceEvent {
       .probed(let generation, _), .mainExited(let generation, _), .keeperLost(let generation),
       .treeEmptied(let generation), .scanned(let generation, _), .strayExited(let generation, _):
       generation
+    case .adopted(let left, _), .leftBehind(let left): left.generation
     case .startRequested, .stopRequested, .restartRequested, .hurryRequested, .requirementFailed, .redefined,
       .verified, .timerFired, .occupantsNamed, .occupantExited:
       .max

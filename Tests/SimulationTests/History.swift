@@ -79,6 +79,7 @@ struct History {
   }
 
   mutating func run() throws(Violation) {
+    for service in services.indices where random.oneIn(4) { try inherit(service) }
     try request(.start(Array(services.indices)))
     for _ in 0..<Self.randomSteps {
       try step()
@@ -174,7 +175,8 @@ struct History {
       services[service].isToStop = toStop
     }
     if toStop { order.withRequirers(of: subjects).forEach { services[$0].isWanted = false } }
-    var work = toStop ? [] : subjects
+    // One that was removed is not started: nobody can want it, or through it others.
+    var work = toStop ? [] : subjects.filter { $0 != removed }
     while let service = work.popLast() {
       services[service].isToStop = false
       services[service].isWanted = true

@@ -24,6 +24,7 @@ struct OrderOfServices {
     switch request {
     case .start(let subjects):
       subjects.forEach { forget($0) }
+      withRequired(of: subjects).forEach { forgetStop(of: $0) }
       let together = Set(subjects).filter { phases[$0].isAtRest }
       for service in together { startsAfter[service] = together.intersection(predecessors[service]) }
     case .stop(let subjects):
@@ -33,7 +34,9 @@ struct OrderOfServices {
           stopsAfter[other].insert(service)
         }
       }
-    case .restart(let subjects): subjects.forEach { forget($0) }
+    case .restart(let subjects):
+      subjects.forEach { forget($0) }
+      withRequired(of: subjects).forEach { forgetStop(of: $0) }
     case .remove(let subject): forget(subject)
     case .redefine: break
     case .hurry: stopsAfter.indices.forEach { forget($0) }
@@ -53,6 +56,21 @@ struct OrderOfServices {
       grown = !more.isEmpty
     }
     return result
+  }
+
+  /// Who wants a service wants those that it requires: what was to stop of them goes on, and nobody waits for its end.
+  private func withRequired(of subjects: [Int]) -> Set<Int> {
+    var result = Set(subjects)
+    var work = subjects
+    while let service = work.popLast() {
+      work += required[service].filter { result.insert($0).inserted }
+    }
+    return result
+  }
+
+  private mutating func forgetStop(of service: Int) {
+    stopsAfter[service] = []
+    for other in stopsAfter.indices { stopsAfter[other].remove(service) }
   }
 
   private mutating func forget(_ service: Int) {

@@ -50,6 +50,8 @@ struct TransitionTable {
     case .redefined: "redefined"
     case .verified(let verification):
       verification.verdict == .clear ? "verified clear" : "verified occupied"
+    case .adopted: "adopted"
+    case .leftBehind: "leftBehind"
     case .executed: "executed"
     case .launchFailed: "launchFailed"
     case .notified: "notified"

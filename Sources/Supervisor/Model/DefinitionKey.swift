@@ -55,6 +55,7 @@ extension ServiceDefinition {
       .init("ambient_capabilities", \.ambientCapabilities, .relaunch),
       .init("oom_score_adjust", \.oomScoreAdjust, .relaunch),
       .init("readiness", \.readiness, .relaunch),
+      .init("survive", \.survive, .relaunch),
       .init("autostart", \.autostart, .inPlace),
       .init("after", \.after, .inPlace),
       .init("requires", \.requires, .inPlace),

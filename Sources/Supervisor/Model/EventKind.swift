@@ -41,6 +41,10 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
   case strangerHolds
   /// Somebody killed a keeper.
   case keeperLost
+  /// A generation that a daemon left when it died goes on.
+  case takenOver
+  /// One that it left is ended.
+  case leftoverEnded
   /// Somebody stopped a keeper; it was continued.
   case keeperStopped
   /// What a service did to a listener was undone.
@@ -79,6 +83,8 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
     case .portFree: "4cbd8c24f53d4741844e016748131395"
     case .strangerHolds: "ba97ed57333648aeb58bd352e72f457f"
     case .keeperLost: "fb017540b37742c2b430ce0de27d5621"
+    case .takenOver: "d6f1c4cbaff841a78a2bc36b0c8d3861"
+    case .leftoverEnded: "fdfe20802aff4615b8d37b059fb24955"
     case .keeperStopped: "3461b57797a14c8e98418b58fb6545ab"
     case .listenerRepaired: "bd93b22eb352486cb4af1358f14047ee"
     case .socketRemark: "5ca25490f45d4aadba54b4aecfe59f18"

@@ -45,6 +45,8 @@ package struct ServiceDefinition: Hashable, Sendable {
   /// Between SIGTERM and SIGKILL for strays.
   package var strayTimeout: Duration = .milliseconds(500)
   package var reloadSignal: Int32 = 1
+  /// Its keeper holds it over a death of the daemon, and the next daemon takes it over.
+  package var survive = false
   package var log = LogDefinition.standard
 
   package init(name: String, command: [String]) {

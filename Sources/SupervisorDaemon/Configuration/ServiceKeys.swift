@@ -77,12 +77,12 @@ enum ServiceKeys {
     Key("stop_timeout", \.definition.stopTimeout, .duration),
     Key("stray_timeout", \.definition.strayTimeout, .duration),
     Key("reload_signal", \.definition.reloadSignal, .signal),
+    Key("survive", \.definition.survive, .boolean),
     .checked("strays", .choice([("kill", ())], later: ["release", "report"])),
   ]
 
   private static let later: [Key<ServiceDraft>] = [
     .later("instances") { if case .integer(1, _) = $0 { true } else { false } },
-    .later("survive") { if case .boolean(false) = $0 { true } else { false } },
     .later("stray_allow") { if case .array(let names) = $0 { names.isEmpty } else { false } },
     .later("watch") { if case .array(let globs) = $0 { globs.isEmpty } else { false } },
     .later("idle_stop"), .later("health"), .later("watchdog"),

@@ -45,9 +45,7 @@ extension Daemon {
     case .verify: deliver(.verified(verify(service)), to: service)
     case .launch(let generation): launch(service, generation: generation)
     case .signalMain(let signal): signalMain(signal, of: runtime)
-    case .scan:
-      deliver(.scanned(generation: generation(of: service), strays(of: service)), to: service)
-      lookAtRemnant(service)
+    case .scan: tell(strays(of: service), of: service)
     case .terminateStrays(let strays):
       report(sweeper(of: service).terminate(strays.map(\.identity)), for: runtime)
     case .watchStrays(let strays): sweeper(of: service).attend(strays.map(\.identity))
@@ -116,7 +114,16 @@ extension Daemon {
       stray.refusal = round.refusals[stray.identity].map { SystemError.text($0.code) }
       return stray
     }
-    deliver(.scanned(generation: generation(of: service), strays), to: service)
+    tell(strays, of: service)
+  }
+
+  /// Where no keeper and no SIGCHLD tells that nobody is left, a look has to.
+  private func tell(_ strays: [Stray], of service: Int) {
+    let generation = generation(of: service)
+    if runtimes[service].adopted == .elsewhere, strays.isEmpty {
+      return finishGeneration(service, generation)
+    }
+    deliver(.scanned(generation: generation, strays), to: service)
     lookAtRemnant(service)
   }
 
@@ -148,6 +155,7 @@ extension Daemon {
     let runtime = runtimes[service]
     switch settlement {
     case .running:
+      if runtime.definition.survive { runtime.keeper?.noteReady() }
       runtime.lastLines = []
       lookForStrangersSoon(service)
       lookForLeaks(of: service, after: Self.leakDelays)

@@ -82,6 +82,7 @@ extension Daemon {
   /// what it handed to us.
   private func isForeign(_ pid: Int32, toSocketsOf service: Int) -> Bool {
     if pid == ownPID || pid == 1 || pid == unit.managerPID || orphans().contains(pid) { return false }
+    if leftovers.values.contains(where: { $0.keeper.pid == pid }) { return false }
     guard let owner = owner(of: pid) else { return true }
     return Set(runtimes[owner].definition.sockets).isDisjoint(with: runtimes[service].definition.sockets)
   }

@@ -55,6 +55,8 @@ extension Daemon {
   private func attribute(_ record: inout HolderRecord) {
     guard let service = owner(of: record.pid) else { return }
     record.service = runtimes[service].definition.name
+    // It holds the listener for the next daemon, and serves nobody.
+    if keepers[record.pid] != nil { record.command = "keeper of \(runtimes[service].definition.name)" }
     record.generation = generation(of: service)
   }
 

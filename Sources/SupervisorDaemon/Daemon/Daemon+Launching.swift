@@ -7,6 +7,7 @@ import Supervisor
 extension Daemon {
   func launch(_ service: Int, generation: Int) {
     let runtime = runtimes[service]
+    runtime.mainSource = nil
     runtime.main = nil
     runtime.sweeper = nil
     runtime.reportedRefusals = []
@@ -29,9 +30,14 @@ extension Daemon {
       if let limit = descriptorLimit, !request.limits.contains(where: { $0.resource == limit.resource }) {
         request.limits.append(limit)
       }
+      if runtime.definition.survive {
+        request.survival = .held(fingerprint: fingerprint(of: runtime.definition))
+      }
       let output = try runtime.log.descriptorForLaunch()
       let given = descriptors(for: runtime.definition.pass, output.number, listeners)
-      let keeper = try makeKeeper(request, given, makeCgroup(of: service, generation: generation))
+      let keeper = try makeKeeper(
+        request, given, belongings(for: runtime, listeners),
+        makeCgroup(of: service, generation: generation))
       try listen(to: keeper, of: service)
     } catch {
       let keeper: LaunchFailure.Keeper = runtime.keeper == nil ? .none : .exiting
@@ -43,14 +49,16 @@ extension Daemon {
   }
 
   private func makeKeeper(
-    _ request: LaunchRequest, _ descriptors: [CInt], _ cgroup: GenerationGroup?
+    _ request: LaunchRequest, _ descriptors: [CInt], _ belongings: Keeper.Belongings,
+    _ cgroup: GenerationGroup?
   ) throws -> Keeper {
-    guard let cgroup else {
-      return try Keeper(program: programs.keeper, request: request, descriptors: descriptors)
+    func make(in cgroup: CInt?) throws -> Keeper {
+      try Keeper(
+        program: programs.keeper, request: request, descriptors: descriptors, belongings: belongings,
+        cgroup: cgroup)
     }
-    return try cgroup.withDescriptor {
-      try Keeper(program: programs.keeper, request: request, descriptors: descriptors, cgroup: $0)
-    }
+    guard let cgroup else { return try make(in: nil) }
+    return try cgroup.withDescriptor { try make(in: $0) }
   }
 
   /// From here on the keeper is heard, and known when it is reaped.
@@ -71,6 +79,17 @@ extension Daemon {
     case .atBind: [devNull.number, output, output]
     case .standardStreams: listeners.flatMap { [$0.number, $0.number] } + [output]
     }
+  }
+
+  /// What its keeper holds for the next daemon, when that is to take the service over.
+  private func belongings(for runtime: ServiceRuntime, _ listeners: [Listener]) -> Keeper.Belongings {
+    var result = Keeper.Belongings(folder: keeperFolder)
+    guard runtime.definition.survive else { return result }
+    if runtime.definition.readiness == .notify { result.notify = notify.number }
+    result.output = runtime.log.readingEnd
+    // What is not among the descriptors from 3 on, of which the keeper keeps its own.
+    if runtime.definition.pass.descriptors != .fromThree { result.listener = listeners.first?.number }
+    return result
   }
 
   /// Launches stop before descriptors run out: people must still be able to ask what is wrong, and to stop something.
@@ -116,6 +135,7 @@ extension Daemon {
         let reason = told.isKill ? told.explained(by: runtime.cgroup?.memoryDeath) : told
         keepLastLines(of: service, after: reason)
         deliver(.mainExited(generation: keeper.generation, reason), to: service)
+      case .emptied: break  // its end follows, and is the proof
       }
     }
   }
@@ -170,6 +190,7 @@ extension Daemon {
     guard let keeper = runtime.keeper else { return }
     runtime.keeperConnection = nil
     runtime.keeper = nil
+    keeper.removeDoor()
     // It exits with 0 when wait says ECHILD, and only then.
     if reason.isSuccess {
       finishGeneration(service, keeper.generation)
@@ -179,7 +200,7 @@ extension Daemon {
     }
   }
 
-  private func finishGeneration(_ service: Int, _ generation: Int) {
+  func finishGeneration(_ service: Int, _ generation: Int) {
     runtimes[service].adopted = .no
     runtimes[service].interception = nil
     // The last words of a generation are its own: a line that it did not finish ends here.
@@ -213,9 +234,12 @@ extension Daemon {
   /// Where the tree of the current generation begins: its keeper, or what a killed keeper left to us.
   func roots(of service: Int) -> Descendants.Roots? {
     let runtime = runtimes[service]
-    if let keeper = runtime.keeper { return .below(keeper.pid) }
-    if runtime.adopted == .yes { return .including(orphans(of: service)) }
-    return runtime.remnant == .yes ? .including(cgroupRoots(of: service)) : nil
+    if let keeper = runtime.keeper { return keeper.isItself ? .below(keeper.pid) : nil }
+    switch runtime.adopted {
+    case .yes: return .including(orphans(of: service))
+    case .elsewhere: return .including(lostRoots(of: service))
+    case .no: return runtime.remnant == .yes ? .including(cgroupRoots(of: service)) : nil
+    }
   }
 
   /// Children of the daemon that are neither keepers nor helpers of ours: what a killed keeper left to its subreaper.

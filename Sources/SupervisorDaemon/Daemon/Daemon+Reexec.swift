@@ -30,8 +30,8 @@ extension Daemon {
       return "the configuration is being reloaded"
     }
     if unit.startup != nil { return "systemd was not told yet that it is ready" }
-    if !abandoned.isEmpty || runtimes.contains(where: { $0.remnant == .yes }) {
-      return "processes that were found in a cgroup of ours are still being removed"
+    if !leftovers.isEmpty || !abandoned.isEmpty || runtimes.contains(where: { $0.remnant == .yes }) {
+      return "processes that a daemon before this one left are still being removed"
     }
     if rehearsal != nil { return "somebody else's reexec is under way" }
     return nil

@@ -55,7 +55,13 @@ extension Daemon {
     try beginListening()
     for (service, runtime) in runtimes.enumerated() {
       try runtime.log.begin()
-      if let keeper = runtime.keeper { try listen(to: keeper, of: service) }
+      if let keeper = runtime.keeper {
+        if keeper.isChild {
+          try listen(to: keeper, of: service)
+        } else {
+          try listenToFormer(keeper, of: service)
+        }
+      }
       let record = state.services[runtime.definition.name]
       if let filter = record?.filter { try answerBinds(of: service, FileDescriptor(owning: filter)) }
       runtime.interceptionRemarks = record?.interceptionRemarks ?? []
@@ -85,7 +91,8 @@ extension Daemon {
 extension ServiceRuntime {
   /// What the program before knew; a service that it did not know begins at rest.
   convenience init(
-    _ definition: ServiceDefinition, restoring record: HandoverState.ServiceRecord?, in logs: LogContext
+    _ definition: ServiceDefinition, restoring record: HandoverState.ServiceRecord?, in logs: LogContext,
+    _ folder: KeeperFolder
   ) {
     guard let record else {
       self.init(definition: definition, logs: logs)
@@ -94,7 +101,7 @@ extension ServiceRuntime {
     let log = ServiceLog(
       restoring: record.log, service: definition.name, definition: definition.log, in: logs)
     self.init(definition: definition, log: log, since: record.since)
-    keeper = record.keeper.map { Keeper(restoring: $0) }
+    keeper = record.keeper.map { Keeper(restoring: $0, in: folder) }
     main = keeper?.main ?? record.orphanedMain.map { Keeper.MainProcess(restoring: $0) }
     adopted = Adopted(rawValue: record.adopted) ?? .no
     strangers = record.strangers

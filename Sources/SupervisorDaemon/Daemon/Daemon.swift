@@ -35,6 +35,10 @@ package final class Daemon {
   var waitingReloads: [Reload.Request] = []
   /// The service of each keeper that was not reaped yet, by the keeper's pid.
   var keepers: [Int32: Int] = [:]
+  /// Keepers of daemons before this one that no service wants, by what they keep.
+  var leftovers: [String: Leftover] = [:]
+  /// Where the keepers of this daemon are found by the next one.
+  let keeperFolder: KeeperFolder
   /// Children that are no keepers of services, and what to do when they were reaped.
   var otherChildren: [Int32: () -> Void] = [:]
   var pendingEvents: [(service: Int, event: ServiceEvent)] = []
@@ -49,6 +53,8 @@ package final class Daemon {
   /// Calls and searches that are under way.
   var requests = OpenRequests()
   private var signals: [EventSource] = []
+  /// Those of daemons before this one, until they are taken over.
+  private var survivors: [Survivor] = []
 
   /// How many of the last lines of a service are part of a failure's message.
   static let lastLineCount = 10
@@ -90,12 +96,17 @@ package final class Daemon {
       onCall: { calls.receive($0) })
     cgroups = CgroupTree(Delegation.find())
     log.log(.info, cgroups.description)
-    // Before the sockets: who was left behind may have their addresses.
-    abandoned = AbandonedSweep.run(cgroups, claimed: [], log: log)
     do {
-      sockets = try SocketStartup.open(configuration.sockets, activation: activation, log: log)
+      let left = try SurvivorStartup(besides: control, log: log)
+      (keeperFolder, survivors) = (left.folder, left.survivors)
+      // Before the sockets, whose addresses they may have: who was left behind, and is below no keeper that was met.
+      abandoned = AbandonedSweep.run(cgroups, claimed: left.claims, log: log)
+      sockets = try SocketStartup.open(
+        configuration.sockets, activation: activation.adding(left.listeners), log: log)
       devNull = try FileDescriptor.open("/dev/null", O_RDWR)
-      notify = try NotifySocket(loop: loop, path: control + ".notify") { calls.receive($0) }
+      notify = try NotifySocket(loop: loop, path: control + ".notify", former: left.takeNotifySocket()) {
+        calls.receive($0)
+      }
       environment = currentEnvironment()
       descriptorLimit = DescriptorLimit.raise()
     } catch {
@@ -133,13 +144,17 @@ package final class Daemon {
     abandoned = [:]
     sockets = OwnedSockets(definitions: configuration.sockets, restoring: state.listeners)
     devNull = fallBack.certainly { try FileDescriptor.open("/dev/null", O_RDWR) }
-    notify = NotifySocket(restoring: state.notify) { calls.receive($0) }
+    notify = fallBack.certainly { try NotifySocket(restoring: state.notify) { calls.receive($0) } }
+    let folder = fallBack.certainly { try KeeperFolder(path: state.control.socket.path + ".keepers") }
+    keeperFolder = folder
     environment = currentEnvironment()
     descriptorLimit = state.descriptorLimit
     graph = ServiceGraph(
       definitions: configuration.services, restoring: state.graph,
       seed: Clock.now().nanoseconds ^ UInt64(getpid()))
-    runtimes = configuration.services.map { ServiceRuntime($0, restoring: state.services[$0.name], in: logs) }
+    runtimes = configuration.services.map {
+      ServiceRuntime($0, restoring: state.services[$0.name], in: logs, folder)
+    }
     for pid in state.otherChildren { otherChildren[pid] = {} }
     calls.daemon = self
   }
@@ -178,6 +193,8 @@ package final class Daemon {
     tellOfStore()
     keepListeners()
     feedWatchdog()
+    takeOver(survivors)
+    survivors = []
     begin(runtimes.indices.filter { runtimes[$0].definition.autostart })
   }
 
@@ -219,6 +236,7 @@ package final class Daemon {
     for runtime in runtimes { cgroups.release(service: runtime.definition.name) }
     requests.endAll()
     control?.close()
+    keeperFolder.removeIfEmpty()
     log.log(.info, "stopped", kind: .daemonStopped)
     log.flush()
   }

@@ -16,8 +16,10 @@ final class ServiceRuntime {
   var interception: Interception?
   /// What was said of them in this generation.
   var interceptionRemarks: Set<String> = []
-  /// Its keeper was killed: what it kept is a child of the daemon now.
+  /// Its keeper was killed: what it kept is a child of the daemon now, or of somebody else.
   var adopted: Adopted = .no
+  /// Tells of the main process's death when the keeper is not our child.
+  var mainSource: EventSource?
   /// The cgroup of the current generation, until it was removed; nil where none was delegated.
   var cgroup: GenerationGroup?
   var cgroupKill = CgroupKill.notTried
@@ -63,7 +65,7 @@ final class ServiceRuntime {
     unsaidLines = unsaid
   }
 
-  enum Adopted: String { case no, yes }
+  enum Adopted: String { case no, yes, elsewhere }
   enum CgroupKill { case notTried, tried }
   enum Remnant { case no, yes }
 

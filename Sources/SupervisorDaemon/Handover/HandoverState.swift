@@ -14,6 +14,7 @@ package struct HandoverState: Sendable, Codable {
   package var token: String
   /// How its keepers speak.
   package var keeperMessageSize: Int
+  package var keeperVersion: UInt32
   package var origin: DaemonOrigin
   package var began: Instant
   /// From here on nobody was served.
@@ -89,6 +90,7 @@ package struct HandoverState: Sendable, Codable {
     self.pid = pid
     version = Product.version
     keeperMessageSize = Keeper.messageSize
+    keeperVersion = Keeper.wireVersion
     self.token = token
     self.origin = origin
     self.began = began
@@ -106,13 +108,14 @@ package struct HandoverState: Sendable, Codable {
 
   /// All that have to stay open.
   package var descriptors: [CInt] {
-    listeners.compactMap(\.descriptor) + [notify.descriptor] + control.descriptors
+    listeners.compactMap(\.descriptor) + notify.descriptors + control.descriptors
       + services.values.flatMap(\.descriptors)
   }
 
   /// Keepers that run can't be replaced: who goes on with them has to understand them.
   package func checkKeepers() throws(HandoverError) {
-    guard keeperMessageSize != Keeper.messageSize, services.values.contains(where: { $0.keeper != nil })
+    let isSame = keeperMessageSize == Keeper.messageSize && keeperVersion == Keeper.wireVersion
+    guard !isSame, services.values.contains(where: { $0.keeper != nil })
     else {
       return
     }

@@ -21,10 +21,10 @@ struct OutputPipe: ~Copyable {
     both = try Self.open(ends.reading.number, O_RDWR | O_NONBLOCK)
   }
 
-  /// Goes on with the pipe that another process handed over.
-  init(owning number: CInt) { both = FileDescriptor(owning: number) }
+  /// Goes on with the pipe of a daemon before this one.
+  init(_ both: consuming FileDescriptor) { self.both = both }
 
-  /// For epoll(7).
+  /// For epoll(7), and for a keeper to keep.
   var number: CInt { both.number }
 
   /// A write end with an open file description of its own: a service that sets O_NONBLOCK on its stdout must

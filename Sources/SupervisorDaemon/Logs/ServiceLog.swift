@@ -53,7 +53,7 @@ package final class ServiceLog {
     recent = RecentOutput(restoring: snapshot.recent.bytes)
     if let partial = snapshot.followed { followers = LogFollowers(partial: partial.bytes) }
     destination = snapshot.destination?.restored(service, definition, context)
-    capture = snapshot.pipe.map { Capture(OutputPipe(owning: $0)) }
+    capture = snapshot.pipe.map { Capture(OutputPipe(FileDescriptor(owning: $0))) }
   }
 
   /// The number of the pipe's descriptor, from the first launch on.
@@ -71,9 +71,19 @@ package final class ServiceLog {
     case .inherit, .journal: break
     }
     if let capture { return try capture.pipe.writeEnd() }
-    let capture = try startCapture()
+    let capture = try startCapture(try OutputPipe())
     self.capture = capture
     return try capture.pipe.writeEnd()
+  }
+
+  /// The reading end, for a keeper to keep; nil when there is none.
+  package var readingEnd: CInt? { capture?.pipe.number }
+
+  /// Goes on with the output of a generation that another daemon launched: what waits in the pipe is taken, too.
+  package func takeOver(_ pipe: consuming FileDescriptor) throws(SystemError) {
+    if destination == nil { destination = chosen() }
+    capture = try startCapture(OutputPipe(pipe))
+    if case .file(let file) = destination { try file.prepare() }
   }
 
   /// Takes what is in the pipe at this moment and ends a partial line: called when a generation is over.
@@ -146,15 +156,15 @@ package final class ServiceLog {
     }
   }
 
-  private func startCapture() throws(SystemError) -> Capture {
-    let capture = Capture(try OutputPipe())
-    try watch(capture)
-    return capture
-  }
-
   /// Takes output from here on, when it was restored.
   package func begin() throws(SystemError) {
     if let capture { try watch(capture) }
+  }
+
+  private func startCapture(_ pipe: consuming OutputPipe) throws(SystemError) -> Capture {
+    let capture = Capture(pipe)
+    try watch(capture)
+    return capture
   }
 
   private func watch(_ capture: Capture) throws(SystemError) {

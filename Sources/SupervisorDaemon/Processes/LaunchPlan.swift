@@ -9,17 +9,19 @@ import Supervisor
 struct LaunchPlan {
   private(set) var bytes: [UInt8]
 
-  /// - Parameter cgroup: the number that the descriptor of its cgroup has in the keeper.
-  init(_ request: LaunchRequest, firstUnusedDescriptor: Int, cgroup: Int? = nil) {
+  /// - Parameter own: the numbers of what only the keeper gets.
+  init(_ request: LaunchRequest, firstUnusedDescriptor: Int, own: KeeperDescriptors = KeeperDescriptors()) {
     var plan = keeper_plan()
     bytes = [UInt8](repeating: 0, count: MemoryLayout<keeper_plan>.stride)
     plan.magic = KEEPER_PLAN_MAGIC
     plan.version = KEEPER_PLAN_VERSION
     plan.first_unused = UInt32(firstUnusedDescriptor)
-    plan.cgroup = UInt32(cgroup ?? 0)
     plan.umask = request.umask
     plan.stray_timeout_ms = UInt32(clamping: request.strayTimeout.wholeNanoseconds / 1_000_000)
     plan.ambient_capabilities = request.ambientCapabilities
+    plan.generation = UInt64(request.generation)
+    set(&plan, survival: request)
+    set(&plan, own)
     plan.arguments = append(list: request.arguments)
     plan.environment = append(environment: request, &plan)
     plan.programs = append(list: request.programs)
@@ -55,6 +57,21 @@ struct LaunchPlan {
       written += count
     }
     return file
+  }
+
+  private func set(_ plan: inout keeper_plan, survival request: LaunchRequest) {
+    if case .held(let fingerprint) = request.survival {
+      plan.flags |= UInt32(KEEPER_SURVIVE.rawValue)
+      plan.fingerprint = fingerprint
+    }
+  }
+
+  private func set(_ plan: inout keeper_plan, _ own: KeeperDescriptors) {
+    plan.cgroup = UInt32(own.cgroup ?? 0)
+    plan.door = UInt32(own.door ?? 0)
+    plan.notify = UInt32(own.notify ?? 0)
+    plan.output = UInt32(own.output ?? 0)
+    plan.listener = UInt32(own.listener ?? 0)
   }
 
   private mutating func set(_ plan: inout keeper_plan, priorities request: LaunchRequest) {

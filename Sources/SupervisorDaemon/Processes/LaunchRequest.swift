@@ -29,6 +29,15 @@ package struct LaunchRequest: Hashable, Sendable, Codable {
   package var masterPID = MasterPID.absent
 
   package var interception = PassMode.Interception.none
+  /// What the keeper does when the daemon dies.
+  package var survival = Survival.ended
+
+  package enum Survival: Hashable, Sendable, Codable {
+    /// It ends its generation.
+    case ended
+    /// It holds it for the next daemon, which compares the fingerprint of the definition.
+    case held(fingerprint: UInt64)
+  }
 
   package enum ListenPID: Hashable, Sendable, Codable { case absent, wanted }
   package enum MasterPID: Hashable, Sendable, Codable { case absent, wanted }

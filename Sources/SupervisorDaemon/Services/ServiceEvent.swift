@@ -16,6 +16,11 @@ package enum ServiceEvent: Hashable, Sendable {
   /// The configuration says something else about it now.
   case redefined(ServiceDefinition, Takeover)
 
+  /// Told before everything else: a keeper of a daemon that died held this generation, and goes on for us.
+  case adopted(LeftGeneration, age: Duration)
+  /// Likewise, but it is being ended: what is left of it goes before anything is launched.
+  case leftBehind(LeftGeneration)
+
   case verified(Verification)
   /// execve(2) succeeded in the main process.
   case executed(generation: Int, pid: Int32)
@@ -56,7 +61,7 @@ package enum ServiceEvent: Hashable, Sendable {
       .treeEmptied(let generation), .scanned(let generation, _), .strayExited(let generation, _):
       generation
     case .startRequested, .stopRequested, .restartRequested, .hurryRequested, .requirementFailed, .redefined,
-      .verified, .timerFired, .occupantsNamed, .occupantExited:
+      .adopted, .leftBehind, .verified, .timerFired, .occupantsNamed, .occupantExited:
       nil
     }
   }

@@ -44,6 +44,8 @@ package struct ServiceMachine: Sendable {
     case .hurryRequested: return hurryRequested(at: now)
     case .requirementFailed(let name): return requirementFailed(name)
     case .redefined(let definition, let takeover): return redefined(definition, takeover)
+    case .adopted(let left, let age): return adopted(left, age: age, at: now)
+    case .leftBehind(let left): return leftBehind(left, at: now)
     case .verified(let verification): return verified(verification, at: now)
     case .executed(_, let pid): return executed(pid, at: now)
     case .launchFailed(_, let failure): return launchFailed(failure, at: now)

@@ -6,7 +6,8 @@ import Supervisor
 ///
 /// The doc comment of each case names its successors.
 package enum ServiceState: Hashable, Sendable, Codable {
-  /// Nothing runs and nothing is wanted. → `verifying` (a start).
+  /// Nothing runs and nothing is wanted. → `verifying` (a start); `starting`, `running`, `sweeping` (when a daemon
+  /// before this one left a generation).
   case stopped
   /// The answer of `verify` is awaited, which comes at once. → `launching`, `blocked`, `stopped`, `failed`.
   case verifying(Verifying)

@@ -57,7 +57,7 @@ struct GoodConfigurationTests {
   }
 
   private static let harmless = [
-    "instances = 1", "survive = false", "strays = \"kill\"", "stray_allow = []", "start = \"eager\"",
+    "instances = 1", "strays = \"kill\"", "stray_allow = []", "start = \"eager\"",
     "restart_mode = \"replace\"", "watch = []",
   ]
 
@@ -136,6 +136,7 @@ struct GoodConfigurationTests {
     app.stopTimeout = .seconds(90)
     app.strayTimeout = .milliseconds(250)
     app.reloadSignal = 36
+    app.survive = true
     var file = LogFileDefinition(path: folder + "/app.log")
     file.maxSize = 1 << 20
     file.keep = 2
@@ -210,6 +211,7 @@ struct GoodConfigurationTests {
     stop_timeout = "1m30s"
     stray_timeout = "250ms"
     reload_signal = "SIGRTMIN+2"
+    survive = true
     log = { file = "app.log", max_size = "1MiB", keep = 2 }
 
     [service.db]

@@ -155,7 +155,6 @@ struct ServiceDiagnosticTests {
       service: "watchdog = \"30s\"", "1: error: 'watchdog' is not supported yet\nwatchdog = \"30s\"\n^~~~~~~~"
     ),
     Golden(service: "watch = [\"*\"]", "1: error: 'watch' is not supported yet\nwatch = [\"*\"]\n^~~~~"),
-    Golden(service: "survive = true", "1: error: 'survive' is not supported yet\nsurvive = true\n^~~~~~~"),
     Golden(
       service: "stray_allow = [\"a\"]",
       "1: error: 'stray_allow' is not supported yet\nstray_allow = [\"a\"]\n^~~~~~~~~~~"),

@@ -150,6 +150,34 @@ import Testing
     #expect(world.register.overlaps == [] && !world.log.contains("was left by"), "\(world.log)")
   }
 
+  @Test(
+    "what survives the daemon is not taken for left behind; when its keeper is killed after that, all are found"
+  )
+  func survival() throws {
+    let configuration = try configuration("stray=orphan", extra: "survive = true")
+    try start(configuration)
+    let before = world.register.entries
+    let pid = try world.status().pid
+    world.end = .own
+    let daemon = try #require(world.daemon)
+    try daemon.send(SIGKILL)
+    #expect(try daemon.status() == 128 + SIGKILL)
+    world.end = .clean
+    try world.start(configuration, prefix: cgroup.entrance, running: ["app"])
+    let status = try world.status()
+    #expect(status.pid == pid && status.generation == 1 && status.cpu != nil, "\(world.log)")
+    for entry in before { #expect(ProcessTable.isAlive(entry.identity), "\(entry)") }
+    #expect(!world.log.contains("was left by"), "\(world.log)")
+    _ = try PidFD.open(try keeper()).send(SIGKILL)
+    try eventually("the service is launched again") {
+      let status = try world.status()
+      return status.generation == 2 && status.state == .running ? true : nil
+    }
+    for entry in before { #expect(!ProcessTable.isAlive(entry.identity), "\(entry)") }
+    #expect(world.register.overlaps == [] && !world.log.contains("can't be found"), "\(world.log)")
+    #expect(cgroup.group.child("app").children == ["2"])
+  }
+
   @Test("limits are set where their controllers are; where not, that is said once, and the service runs")
   func limits() throws {
     try start(

@@ -39,6 +39,28 @@ import Testing
     }
   }
 
+  @Test("is quiet beside what it took over, and so was the keeper while there was no daemon")
+  func takenOver() throws {
+    let configuration = "[service.app]\ncommand = [\"sleep\", \"50\"]\nsurvive = true\n"
+    try world.start(configuration, running: ["app"])
+    let trees = try world.call(.tree, ServiceSelection(names: ["app"]), as: TreeReply.self).trees
+    let keeper = try #require(trees.first?.keeper)
+    func expectQuiet(_ pids: [Int32]) throws {
+      try eventually("a quiet second") {
+        let before = try slices(pids)
+        Clock.pause(.seconds(1))
+        return try slices(pids) == before ? true : nil
+      }
+    }
+    world.end = .own
+    try #require(world.daemon).send(SIGKILL)
+    try expectQuiet([keeper])
+    world.end = .clean
+    try world.start(configuration)
+    #expect(try world.status().generation == 1)
+    try expectQuiet([try #require(world.daemon).pid, keeper])
+  }
+
   private struct Footprint {
     var generation: Int
     var descriptors: Int

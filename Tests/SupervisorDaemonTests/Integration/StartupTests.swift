@@ -36,7 +36,7 @@ import Testing
         "[service.a]\ncommand = \"x\"\nafter = [\"b\"]\n[service.b]\ncommand = \"x\"\nrequires = [\"a\"]",
         "a → b → a"
       ),
-      ("[service.a]\ncommand = \"x\"\nsurvive = true", "not supported yet"),
+      ("[service.a]\ncommand = \"x\"\nwatchdog = \"30s\"", "not supported yet"),
     ])
   func configuration(_ text: String, _ message: String) throws {
     let (status, log) = try fail(text)

@@ -16,10 +16,15 @@ final class KeptProcess {
   /// The other end of the program's stdin and stdout.
   private let channel: FileDescriptor
   private let process: PidFD
+  /// Where it is found when its daemon is gone.
+  private let doors: KeeperFolder?
 
   /// Starts a program with arguments below a keeper.
+  ///
+  /// - Parameter doors: for one that another daemon can take over.
   init(
-    _ arguments: [String], cgroup: CInt? = nil, change: (inout LaunchRequest) -> Void = { _ in }
+    _ arguments: [String], doors: KeeperFolder? = nil, listener: CInt? = nil, cgroup: CInt? = nil,
+    change: (inout LaunchRequest) -> Void = { _ in }
   ) throws {
     var request = LaunchRequest(
       service: "app", generation: 1, arguments: arguments, environment: ["PATH=/usr/bin:/bin"],
@@ -38,7 +43,9 @@ final class KeptProcess {
     loop = try EventLoop()
     let keeper = try Keeper(
       program: try ChildProcess.built("fdsupervisor-keeper"), request: request,
-      descriptors: [theirs.number, theirs.number, theirs.number], cgroup: cgroup)
+      descriptors: [theirs.number, theirs.number, theirs.number] + [listener].compactMap { $0 },
+      belongings: doors.map { Keeper.Belongings(folder: $0) }, cgroup: cgroup)
+    self.doors = doors
     pid = keeper.pid
     self.keeper = keeper
     process = try PidFD.open(try #require(ProcessTable.stat(of: keeper.pid)).identity)
@@ -51,7 +58,10 @@ final class KeptProcess {
 
   deinit {
     keeper = nil
-    do { try awaitEnd() } catch { Issue.record(error) }
+    do {
+      if end == nil, let doors { for survivor in try Survivor.meetAll(in: doors) { survivor.keeper.sweep() } }
+      try awaitEnd()
+    } catch { Issue.record(error) }
   }
 
   /// What the daemon does when it dies.
