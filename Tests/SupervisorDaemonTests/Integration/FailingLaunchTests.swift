@@ -96,7 +96,7 @@ struct BadLaunch: Sendable, CustomTestStringConvertible {
   func outOfDescriptors() throws {
     let services = (0..<12).map { "[service.s\($0)]\ncommand = [\"sleep\", \"50\"]\n" }
     try world.start(
-      services.joined(), prefix: ["/usr/bin/env", "prlimit", "--nofile=44:44"])
+      services.joined(), prefix: ["/usr/bin/env", "prlimit", "--nofile=52:52"])
     let failed = try eventually("a service has no descriptors") {
       let reply = try world.call(.status, ServiceSelection(names: [], all: true), as: StatusReply.self)
       return reply.services.first { $0.message?.contains("Too many open files") == true }

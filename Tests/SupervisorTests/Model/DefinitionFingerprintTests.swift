@@ -37,6 +37,7 @@ struct DefinitionFingerprintTests {
   /// A new value for every key of a service.
   private static let changes: [(key: String, @Sendable (inout ServiceDefinition) -> Void)] = [
     ("command", { $0.command = ["other"] }), ("sockets", { $0.sockets = [] }), ("pass", { $0.pass = .none }),
+    ("accept", { $0.accept = AcceptDefinition() }), ("wildcard_bind", { $0.wildcardBind = .meansOwned }),
     ("ports", { $0.ports = [.tcp(.v4(0x7f00_0001), port: 9)] }),
     ("environment", { $0.environment = [EnvironmentEntry(name: "A", value: "b")] }),
     ("directory", { $0.directory = "/" }), ("log", { $0.log = .file(LogFileDefinition(path: "/a")) }),
