@@ -6,8 +6,7 @@ import Testing
 extension UnderSystemd {
   @Suite("the surroundings") struct Surroundings {
     @Test(
-      "show each service by its name in systemd-cgls(1), and are left as they were",
-      .enabled(if: Feature.cgroups, "skipped: services have no cgroups of their own"))
+      "show each service by its name in systemd-cgls(1), and are left as they were")
     func cgroups() throws {
       let daemon = try Instance(
         "[service.shop]\ncommand = [\"\(Box.service)\", \"patient\", \"rest\"]\n", in: Box.shared)

@@ -16,7 +16,10 @@ package struct DefinitionFingerprint: Hashable, Sendable {
     }
     add(definition.sockets)
     add([definition.pass.name, definition.readiness.rawValue])
-    add([definition.accept.map { String($0.limit) } ?? "", definition.wildcardBind == .literal ? "" : "wildcard_bind"])
+    add([
+      definition.accept.map { String($0.limit) } ?? "",
+      definition.wildcardBind == .literal ? "" : "wildcard_bind",
+    ])
     add(definition.ports.map(\.description))
     add(definition.environment.flatMap { [$0.name, $0.value] })
     add(definition.directory.map { [$0] } ?? [])
