@@ -73,11 +73,13 @@ class Bench:
 
     def configure(self, number):
         """The part that a reload changes, `other`, beside what clients use."""
-        command = f'command = ["{self.binaries}/misbehaving", "print={number}", "patient"'
+        def command(printed):
+            return f'command = ["{self.binaries}/misbehaving", "print={printed}", "patient"'
+
         self.box.write("/etc/fdsupervisord.d/bench.toml", "".join(
-            [f'[socket.{name}]\nlisten = "{address}"\n[service.{name}]\n{command.replace(str(number), "0")}, "serve"]\n'
+            [f'[socket.{name}]\nlisten = "{address}"\n[service.{name}]\n{command(0)}, "serve"]\n'
              f'sockets = ["{name}"]\n{self.survive}\n' for name, address in (("own", OWN), ("given", GIVEN))]
-            + [f'[service.other]\n{command}, "rest"]\n']))
+            + [f'[service.other]\n{command(number)}, "rest"]\n']))
 
     def main_pid(self, unit):
         values = self.box.run("systemctl", "show", "-p", "MainPID", "-p", "ActiveState", "--value", unit).split()
