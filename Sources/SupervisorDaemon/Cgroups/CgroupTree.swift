@@ -9,6 +9,8 @@ import Supervisor
 package final class CgroupTree {
   /// Why there is none: a clause for people; nil when there is one.
   package let absence: String?
+  /// Whether somebody delegated a cgroup, be it of use or not.
+  package let isOffered: Bool
   private let unit: ControlGroup?
   /// Held as long as this daemon lives: two in one cgroup would take each other's services for left behind.
   private let lock: FileDescriptor?
@@ -25,10 +27,12 @@ package final class CgroupTree {
   package init(_ delegation: Delegation) {
     guard case .unit(let unit, let place) = delegation else {
       if case .none(let reason) = delegation { absence = reason } else { absence = nil }
+      isOffered = false
       self.unit = nil
       lock = nil
       return
     }
+    isOffered = true
     do throws(SystemError) {
       lock = try Self.enter(unit, from: place)
       self.unit = unit

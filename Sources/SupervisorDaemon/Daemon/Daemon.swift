@@ -95,7 +95,9 @@ package final class Daemon {
       loop: loop, path: control, group: configuration.daemon.controlGroup, log: { log.log(.warning, $0) },
       onCall: { calls.receive($0) })
     cgroups = CgroupTree(Delegation.find())
-    log.log(.info, cgroups.description)
+    // Outside of a unit there is nothing to be delegated, and nothing worth a line.
+    let isExpected = cgroups.isOffered || unit.environment.role == .mainProcess
+    log.log(isExpected ? .info : .debug, cgroups.description)
     do {
       let left = try SurvivorStartup(besides: control, log: log)
       (keeperFolder, survivors) = (left.folder, left.survivors)
