@@ -72,7 +72,8 @@ static _Noreturn void serve(int connection, const struct sockaddr_storage *peer,
   _exit(CANNOT_EXECUTE);
 }
 
-/* Returns how many programs it started: 1 or 0. */
+/* Returns how many programs it started: 1 or 0. A socket that no longer listens is the end: the next launch gets one
+ * that does. */
 static int accept_one(int listener, char **command) {
   struct sockaddr_storage peer = {0};
   socklen_t length = sizeof peer;
@@ -82,6 +83,9 @@ static int accept_one(int listener, char **command) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
       complain("accept", "a connection");
       poll(NULL, 0, PAUSE_MS);
+    } else if (errno == EINVAL || errno == EBADF || errno == ENOTSOCK) {
+      complain("accept on", "a socket that was shut down");
+      exit(1);
     }
     return 0;
   }

@@ -77,6 +77,28 @@ import Testing
     }
   }
 
+  @Test(
+    "goes on behind a socket that one of them shut down",
+    .enabled(if: geteuid() == 0, "who is not root may not reach into his parent everywhere (ptrace_scope)"))
+  func shutDown() throws {
+    // The acceptor's listener, through the descriptor of another process (pidfd_getfd(2)).
+    try world.write(
+      """
+      import ctypes, os, socket
+      libc = ctypes.CDLL(None)
+      pidfd = os.pidfd_open(os.getppid())
+      listener = socket.socket(fileno=libc.syscall(438, pidfd, 3, 0))
+      listener.shutdown(socket.SHUT_RD)
+      print("done", flush=True)
+
+      """, to: "shut.py")
+    try start(["python3", world.path("shut.py")], "stray_timeout = \"10ms\"")
+    #expect(try Client(address).line() == "done")
+    try world.reach(generation: 2)
+    #expect(world.log.contains("accept on a socket that was shut down"))
+    #expect(try eventually("it answers again") { try Client.isRefused(address) ? nil : true })
+  }
+
   @Test("serves git")
   func git() throws {
     let repository = world.path("a.git")
