@@ -26,13 +26,15 @@ enum ServiceVerb: String, CaseIterable {
   /// In text, and with names, the exit status says whether all of them run.
   private static func status(_ names: [String], _ session: Session) throws(Failure) -> Int32 {
     let selection = try Selection(names, all: names.isEmpty)
-    let reply = try session.call(.status, json: selection.parameters.json)
+    let daemon = try session.connect()
+    let reply = try Session.call(.status, json: selection.parameters.json, daemon.client)
     if session.format == .json {
       Output.print(json: reply.parameters)
       return ExitStatus.done
     }
     let status = try Session.decode(reply, StatusReply.self)
-    Output.print(StatusText.lines(status, now: Clock.wallClock(), style: session.style))
+    let title = daemon.directory.map { [session.style.dim("in \(ProcessTable.printable($0)):")] } ?? []
+    Output.print(title + StatusText.lines(status, now: Clock.wallClock(), style: session.style))
     let isWell = names.isEmpty || status.services.allSatisfy { $0.state == .running }
     return isWell ? ExitStatus.done : ExitStatus.notRunning
   }

@@ -5,7 +5,7 @@ import Glibc
 import Supervisor
 
 struct Session {
-  /// --control; nil: the standard place.
+  /// --control; nil: where `reach` looks.
   var control: String?
   var format: Format
 
@@ -26,21 +26,51 @@ struct Session {
   }
 
   /// Connects, or takes over the connection that a plain command made before the runtime started.
-  func connect() throws(Failure) -> ControlClient {
+  func connect() throws(Failure) -> Reached {
     let early = early_call_take()
     if early.socket >= 0 {
       let sent = UnsafeRawBufferPointer(start: early.message, count: early.length)
-      return ControlClient(
+      let client = ControlClient(
         adopting: FileDescriptor(owning: early.socket), path: String(cString: early.path), sent: Array(sent))
+      return Reached(client: client, directory: nil)
     }
-    guard let path = control ?? ControlPath.standard() else {
-      throw Failure(
-        ExitStatus.noDaemon, "cannot tell where the daemon is: XDG_RUNTIME_DIR is not set; say --control PATH"
-      )
+    return try Self.reach(control)
+  }
+
+  struct Reached {
+    let client: ControlClient
+    /// Whose daemon it is, when it was found by the directory.
+    var directory: String?
+  }
+
+  /// Connects to the socket that was said, else to that of the nearest directory upwards whose daemon answers, else to
+  /// the standard one.
+  static func reach(_ control: String?) throws(Failure) -> Reached {
+    if let chosen = control ?? environmentValue("FDSUPERVISORD_CONTROL") {
+      return Reached(client: try client(of: chosen), directory: nil)
     }
+    let folder = RuntimeFolder()
+    for nearby in ControlPath.upwards(in: folder) {
+      do throws(Failure) {
+        return Reached(client: try client(of: nearby.path), directory: nearby.directory)
+      } catch  where error.status == ExitStatus.noDaemon { continue }
+    }
+    let remark = folder.objection.map { "; the daemons of directories are not looked for: \($0)" } ?? ""
+    do throws(Failure) {
+      guard let path = ControlPath.standard() else {
+        throw Failure(
+          ExitStatus.noDaemon,
+          "no daemon of this directory or one above it, and no other can be told: XDG_RUNTIME_DIR is not set; "
+            + "say --control PATH")
+      }
+      return Reached(client: try client(of: path), directory: nil)
+    } catch { throw Failure(error.status, error.message + remark) }
+  }
+
+  private static func client(of path: String) throws(Failure) -> ControlClient {
     do throws(ControlClientError) {
       return try ControlClient(path: path)
-    } catch { throw Self.failure(error) }
+    } catch { throw failure(error) }
   }
 
   /// Calls a method once and gives its last reply.
@@ -55,10 +85,17 @@ struct Session {
   func call(
     _ method: ControlMethod, json: [UInt8], onProgress: ((ControlClient.Reply) -> Void)? = nil
   ) throws(Failure) -> ControlClient.Reply {
-    let client = try connect()
+    try Self.call(method, json: json, try connect().client, onProgress: onProgress)
+  }
+
+  /// The same on a connection that is there.
+  static func call(
+    _ method: ControlMethod, json: [UInt8], _ client: ControlClient,
+    onProgress: ((ControlClient.Reply) -> Void)? = nil
+  ) throws(Failure) -> ControlClient.Reply {
     do throws(ControlClientError) {
       return try client.call(method, json, onProgress: onProgress)
-    } catch { throw Self.failure(error) }
+    } catch { throw failure(error) }
   }
 
   /// Prints a reply: its JSON, or the lines that are made of it.

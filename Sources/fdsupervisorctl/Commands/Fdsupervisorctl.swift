@@ -67,7 +67,9 @@ struct Fdsupervisorctl: ParsableCommand {
 /// The options of every verb.
 struct SharedOptions: ParsableArguments {
   @Option(
-    help: "The daemon's socket; else $FDSUPERVISORD_CONTROL, else the standard place.", completion: .file())
+    help:
+      "The daemon's socket; else $FDSUPERVISORD_CONTROL, that of this directory or above, the standard place.",
+    completion: .file())
   var control: String?
 
   @Flag(help: "Answer with the daemon's JSON, on one line.")
