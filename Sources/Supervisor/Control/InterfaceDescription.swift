@@ -140,6 +140,8 @@ extension ControlMethod {
       command: string,
       user: string,
       unit: string,
+      # The controlling terminal, as "pts/3".
+      terminal: ?string,
       # Seconds since it was started.
       age: float,
       address: string,

@@ -48,6 +48,11 @@ package struct HoldersReply: Codable, Hashable, Sendable {
   }
 }
 
+extension HolderRecord {
+  /// From where it was started, as far as it is known: its terminal, else its unit, else "".
+  package var origin: String { terminal ?? unit }
+}
+
 /// A process with a descriptor of a listening socket.
 package struct HolderRecord: Codable, Hashable, Sendable {
   package var pid: Int32
@@ -56,6 +61,8 @@ package struct HolderRecord: Codable, Hashable, Sendable {
   package var user: String
   /// The systemd unit or the cgroup; "" when unknown.
   package var unit: String
+  /// The controlling terminal, "pts/3"; absent without one.
+  package var terminal: String?
   /// Seconds since it was started.
   package var age: Double
   /// The address of the socket that it holds.
@@ -66,14 +73,15 @@ package struct HolderRecord: Codable, Hashable, Sendable {
   package var generation: Int?
 
   package init(
-    pid: Int32, fd: Int32, command: String, user: String, unit: String, age: Double, address: String,
-    inode: UInt64, service: String? = nil, generation: Int? = nil
+    pid: Int32, fd: Int32, command: String, user: String, unit: String, terminal: String = "", age: Double,
+    address: String, inode: UInt64, service: String? = nil, generation: Int? = nil
   ) {
     self.pid = pid
     self.fd = fd
     self.command = command
     self.user = user
     self.unit = unit
+    self.terminal = terminal.isEmpty ? nil : terminal
     self.age = age
     self.address = address
     self.inode = inode

@@ -39,14 +39,23 @@ package struct HolderQuestion: Hashable, Sendable {
 
 extension HolderQuestion {
   /// Puts the answer together; reads /proc of the holders.
-  package func reply(to walk: HolderWalkResult) -> HoldersReply {
+  ///
+  /// - Parameter user: who asks: what is hidden from anybody but root is told apart from what nobody sees.
+  package func reply(to walk: HolderWalkResult, asUser user: UInt32 = geteuid()) -> HoldersReply {
     let users = UserNames.read()
     var reply = HoldersReply(address: address?.description ?? "", holders: [], remarks: [])
     if listeners.isEmpty { reply.remarks = nobodyListens }
     let holders = Dictionary(grouping: walk.holders, by: \.inode)
+    var hidden: [UInt32: [ListenerEntry]] = [:]
     for listener in listeners {
       let found = holders[listener.inode] ?? []
-      if found.isEmpty { reply.remarks.append(Self.nobodyHolds(listener, users)) }
+      if found.isEmpty {
+        if user != 0, let owner = listener.uid, owner != user {
+          hidden[owner, default: []].append(listener)
+        } else {
+          reply.remarks.append(Self.nobodyHolds(listener, users))
+        }
+      }
       for holder in found {
         if let record = Self.record(holder, listener, users) {
           reply.holders.append(record)
@@ -56,6 +65,7 @@ extension HolderQuestion {
         }
       }
     }
+    reply.remarks += hidden.sorted { $0.key < $1.key }.map { Self.hidden($0.value, users.name(of: $0.key)) }
     if walk.unreadable > 0, !listeners.isEmpty { reply.remarks.append(Self.unreadable(walk.unreadable)) }
     if walk.isTruncated { reply.remarks.append("there are more holders than are shown") }
     return reply
@@ -79,6 +89,12 @@ extension HolderQuestion {
       + "queue"
   }
 
+  private static func hidden(_ listeners: [ListenerEntry], _ user: String) -> String {
+    let addresses = listeners.map(\.address.description).joined(separator: ", ")
+    if listeners.count == 1 { return "\(addresses) belongs to user \(user); root sees who holds it" }
+    return "\(listeners.count) listeners belong to user \(user); root sees who holds them: \(addresses)"
+  }
+
   private static func unreadable(_ count: Int) -> String {
     let processes = count == 1 ? "1 process" : "\(count) processes"
     return "\(processes) could not be read" + (geteuid() == 0 ? "" : "; run as root to see what they hold")
@@ -93,7 +109,8 @@ extension HolderQuestion {
     }
     return HolderRecord(
       pid: holder.pid, fd: holder.fd, command: process.command, user: process.user, unit: process.unit,
-      age: process.age.milliseconds / 1000, address: listener.address.description, inode: listener.inode)
+      terminal: process.terminal, age: process.age.milliseconds / 1000,
+      address: listener.address.description, inode: listener.inode)
   }
 }
 
@@ -113,6 +130,18 @@ package enum HolderQuery {
   /// Who listens on an address, and who holds those listeners.
   package static func holders(of address: SocketAddress) throws(SystemError) -> HoldersReply {
     try answer(HolderQuestion(about: address, table: SocketTable()))
+  }
+
+  /// The holders, and whether anybody listens: who holds it may be hidden.
+  package struct View {
+    package var reply: HoldersReply
+    package var isHeld: Bool
+  }
+
+  /// Who listens on an address, and whether anybody does.
+  package static func view(of address: SocketAddress) throws(SystemError) -> View {
+    let question = try HolderQuestion(about: address, table: SocketTable())
+    return View(reply: try answer(question), isHeld: !question.listeners.isEmpty)
   }
 
   /// Every TCP listener and bound UDP socket with its holders.

@@ -1,4 +1,4 @@
-// Who a process is, as a person wants to be told: command, user, systemd unit, since when.
+// Who a process is, as a person wants to be told: command, user, terminal or systemd unit, since when.
 
 package struct ProcessDescription: Hashable, Sendable {
   package var identity: ProcessIdentity
@@ -8,16 +8,22 @@ package struct ProcessDescription: Hashable, Sendable {
   package var user: String
   /// The systemd unit, else the path of the cgroup; "" in the root.
   package var unit: String
+  /// Its controlling terminal, "pts/3"; "" without one.
+  package var terminal: String
   /// Since it was started.
   package var age: Duration
 
   package var pid: Int32 { identity.pid }
 
-  package init(identity: ProcessIdentity, command: String, user: String, unit: String, age: Duration) {
+  package init(
+    identity: ProcessIdentity, command: String, user: String, unit: String, terminal: String = "",
+    age: Duration
+  ) {
     self.identity = identity
     self.command = command
     self.user = user
     self.unit = unit
+    self.terminal = terminal
     self.age = age
   }
 
@@ -30,7 +36,8 @@ package struct ProcessDescription: Hashable, Sendable {
     guard ProcessTable.stat(of: pid)?.identity == before.identity else { return nil }
     return ProcessDescription(
       identity: before.identity, command: command, user: user, unit: unit,
-      age: ProcessTable.age(ofStartTime: before.startTime))
+      terminal: Terminal.name(ofDevice: before.terminal), age: ProcessTable.age(ofStartTime: before.startTime)
+    )
   }
 
   /// The unit in the bytes of /proc/PID/cgroup, cgroups(7): lines "HIERARCHY:CONTROLLERS:PATH".
@@ -57,7 +64,8 @@ extension ProcessDescription: CustomStringConvertible {
   package var description: String {
     let isLong = command.count > Self.longestCommand
     let shown = isLong ? command.prefix(Self.longestCommand - 1) + "…" : command[...]
-    let place = unit.isEmpty ? "" : ", \(unit)"
+    let origin = terminal.isEmpty ? unit : terminal
+    let place = origin.isEmpty ? "" : ", \(origin)"
     return "pid \(pid) \"\(shown)\" (user \(user)\(place), for \(age.text))"
   }
 }

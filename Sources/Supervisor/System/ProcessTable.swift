@@ -13,6 +13,8 @@ package struct ProcessStat: Hashable, Sendable {
   package var parent: Int32
   package var group: Int32
   package var session: Int32
+  /// The number of its controlling terminal's device; 0 without one.
+  package var terminal: UInt32
   package var startTime: UInt64
 
   package var identity: ProcessIdentity { ProcessIdentity(pid: pid, startTime: startTime) }
@@ -47,13 +49,14 @@ package enum ProcessTable {
     else { return nil }
     let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
     guard fields.count > 19, let state = fields[0].first, let parent = number(fields[1]),
-      let group = number(fields[2]), let session = number(fields[3]), let start = number(fields[19])
+      let group = number(fields[2]), let session = number(fields[3]), let terminal = number(fields[4]),
+      let start = number(fields[19])
     else { return nil }
     return ProcessStat(
       pid: Int32(truncatingIfNeeded: pid), name: String(decoding: bytes[(open + 1)..<close], as: UTF8.self),
       state: Character(Unicode.Scalar(state)), parent: Int32(truncatingIfNeeded: parent),
       group: Int32(truncatingIfNeeded: group), session: Int32(truncatingIfNeeded: session),
-      startTime: UInt64(clamping: start))
+      terminal: UInt32(truncatingIfNeeded: terminal), startTime: UInt64(clamping: start))
   }
 
   /// The thread numbers of a process.
@@ -99,6 +102,20 @@ package enum ProcessTable {
     return length > 0
       ? String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
   }
+
+  /// The processes above a process, nearest first, up to one whose parent can't be seen.
+  package static func ancestors(of pid: Int32) -> [ProcessStat] {
+    var found: [ProcessStat] = []
+    var next = stat(of: pid)?.parent ?? 0
+    while next > 0, found.count < deepest, let stat = stat(of: next) {
+      found.append(stat)
+      next = stat.parent
+    }
+    return found
+  }
+
+  /// More ancestors than a process can sensibly have; numbers that are reused meanwhile could make a circle.
+  private static let deepest = 1024
 
   /// The effective user id: the owner of /proc/PID.
   package static func user(of pid: Int32) -> UInt32? {

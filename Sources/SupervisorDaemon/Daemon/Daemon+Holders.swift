@@ -47,7 +47,8 @@ extension Daemon {
     guard let process = ProcessDescription.of(holder.pid) else { return nil }
     var record = HolderRecord(
       pid: holder.pid, fd: holder.fd, command: process.command, user: process.user, unit: process.unit,
-      age: process.age.milliseconds / 1000, address: address.description, inode: holder.inode)
+      terminal: process.terminal, age: process.age.milliseconds / 1000, address: address.description,
+      inode: holder.inode)
     attribute(&record)
     return record
   }

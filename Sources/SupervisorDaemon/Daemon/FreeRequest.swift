@@ -12,9 +12,6 @@ final class FreeRequest {
   private var remarks: [String] = []
   private var phase = Phase.terminating
 
-  /// Between SIGTERM and SIGKILL, and between SIGKILL and giving up.
-  private static let patience: Duration = .seconds(2)
-
   private enum Phase { case terminating, killing, over }
 
   private final class Holder {
@@ -47,18 +44,14 @@ final class FreeRequest {
         _ = try holder.pidfd.send(SIGTERM)
         _ = try holder.pidfd.send(SIGCONT)
         holders.append(holder)
-      } catch  where error.code == ESRCH {
-        remarks.append("\(process) was gone already")
-      } catch {
-        remarks.append(error.description)
-      }
+      } catch { remarks.append(HolderRemoval.failure(error, process)) }
     }
     holders.isEmpty ? end() : wait()
   }
 
   private func wait() {
     do throws(SystemError) {
-      timer = try loop.timer(at: Clock.now() + Self.patience) { [weak self] in self?.timeIsOver() }
+      timer = try loop.timer(at: Clock.now() + HolderRemoval.patience) { [weak self] in self?.timeIsOver() }
     } catch {
       remarks.append(error.description)
       end()
@@ -67,7 +60,7 @@ final class FreeRequest {
 
   private func timeIsOver() {
     guard phase == .terminating else {
-      remarks += holders.map { "\($0.description) does not die of SIGKILL" }
+      remarks += holders.map { HolderRemoval.survives($0.description) }
       return end()
     }
     phase = .killing
@@ -82,7 +75,7 @@ final class FreeRequest {
   private func exited(_ holder: Holder) {
     holders.removeAll { $0 === holder }
     holder.source?.cancel()
-    remarks.append("ended \(holder.description) with \(phase == .terminating ? "SIGTERM" : "SIGKILL")")
+    remarks.append(HolderRemoval.ended(holder.description, by: phase == .terminating ? SIGTERM : SIGKILL))
     if holders.isEmpty { end() }
   }
 

@@ -87,13 +87,33 @@ import Testing
       remarks: ["3 connections in TIME_WAIT"])
     #expect(
       text(HoldersText.lines(reply)) == """
-        PID  FD  COMMAND              USER   UNIT           AGE      ADDRESS         SERVICE
+        PID  FD  COMMAND              USER   FROM           AGE      ADDRESS         SERVICE
         812  6   redis-server *:6379  redis  redis.service  3 h 2 m  127.0.0.1:6379  -
-        812  6   redis-server *:6379  redis  redis.service  3 h 2 m  127.0.0.1:6379  cache #3
+        812  6   redis-server *:6379  redis  pts/3          3 h 2 m  127.0.0.1:6379  cache #3
         3 connections in TIME_WAIT
         """)
     let nobody = HoldersReply(address: "127.0.0.1:1", holders: [], remarks: [])
     #expect(HoldersText.lines(nobody) == ["127.0.0.1:1: nobody holds it"])
+  }
+
+  @Test("who has a port, with what is below it")
+  func screen() {
+    func node(_ pid: Int32, _ depth: Int, _ command: String, holds: Bool = true) -> HolderNode {
+      HolderNode(
+        pid: pid, depth: depth, command: command, user: "me", origin: depth == 0 ? "pts/3" : "", age: 7200,
+        holds: holds)
+    }
+    let nodes = [
+      node(18011, 0, "flask run"), node(18014, 1, "python \u{1b}"), node(18020, 2, "sh", holds: false),
+    ]
+    #expect(
+      text(HolderScreen.lines(nodes)) == """
+          18011  flask run      since 2 h 0 m, pts/3, user me
+          18014    python \\x1b  since 2 h 0 m, user me
+          18020      sh         since 2 h 0 m, user me, does not hold it
+        """)
+    let many = (1...20).map { node($0, 0, "x") }
+    #expect(HolderScreen.lines(many).count == 13 && HolderScreen.lines(many).last == "  and 8 more")
   }
 
   @Test("sockets, with their queues and who holds them")

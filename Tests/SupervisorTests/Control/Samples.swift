@@ -36,7 +36,8 @@ enum Samples {
 
   static func holder(of service: String?) -> HolderRecord {
     HolderRecord(
-      pid: 812, fd: 6, command: "redis-server *:6379", user: "redis", unit: "redis.service", age: 10_920,
+      pid: 812, fd: 6, command: "redis-server *:6379", user: "redis", unit: "redis.service",
+      terminal: service == nil ? "" : "pts/3", age: 10_920,
       address: "127.0.0.1:6379", inode: 7, service: service, generation: service == nil ? nil : 3)
   }
 

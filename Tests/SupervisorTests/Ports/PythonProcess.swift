@@ -76,9 +76,10 @@ final class PythonProcess {
 /// Ports come from below the range that the kernel hands out by itself, so that no test that runs beside this
 /// one is given the port that was just released.
 private let prelude = """
-  import ctypes, os, random, socket, sys, threading
+  import ctypes, os, random, signal, socket, sys, threading
   libc = ctypes.CDLL(None, use_errno=True)
   TCP, UDP, LOCAL = socket.SOCK_STREAM, socket.SOCK_DGRAM, '127.0.0.1'
+  signal.pthread_sigmask(signal.SIG_SETMASK, []); signal.signal(signal.SIGTERM, signal.SIG_DFL)
   def inode(s): return os.fstat(s.fileno()).st_ino
   def say(*words): print(*words, flush=True)
   def wait(): return sys.stdin.readline().strip()

@@ -5,7 +5,7 @@ package enum HoldersText {
     var lines: [String] = []
     if !reply.holders.isEmpty {
       var table = TextTable()
-      let titles = ["PID", "FD", "COMMAND", "USER", "UNIT", "AGE", "ADDRESS", "SERVICE"]
+      let titles = ["PID", "FD", "COMMAND", "USER", "FROM", "AGE", "ADDRESS", "SERVICE"]
       table.append(titles.map { .init($0, paint: style.bold) })
       for holder in reply.holders { table.append(row(holder)) }
       lines += table.lines
@@ -34,8 +34,8 @@ package enum HoldersText {
     var about = ["user \(holder.user)"]
     if let service = holder.service {
       about.append(holder.generation.map { "\(service), generation \($0)" } ?? service)
-    } else if !holder.unit.isEmpty {
-      about.append(holder.unit)
+    } else if !holder.origin.isEmpty {
+      about.append(holder.origin)
     }
     about.append("for \(Text.age(holder.age))")
     let command = Text.shortened(holder.command)
@@ -48,7 +48,7 @@ package enum HoldersText {
     let command = Text.shortened(ProcessTable.printable(holder.command))
     return [
       .init("\(holder.pid)"), .init("\(holder.fd)"), .init(command), .init(holder.user),
-      .init(holder.unit.isEmpty ? "-" : holder.unit), .init(Text.age(holder.age)), .init(holder.address),
+      .init(holder.origin.isEmpty ? "-" : holder.origin), .init(Text.age(holder.age)), .init(holder.address),
       .init(service),
     ]
   }
