@@ -14,9 +14,12 @@ enum ExitStatus {
 struct Failure: Error {
   var status: Int32
   var message: String
+  /// There is no daemon, or none that is for this user.
+  var isWithoutDaemon: Bool
 
-  init(_ status: Int32, _ message: String) {
+  init(_ status: Int32, _ message: String, isWithoutDaemon: Bool = false) {
     self.status = status
     self.message = message
+    self.isWithoutDaemon = isWithoutDaemon || status == ExitStatus.noDaemon
   }
 }

@@ -32,6 +32,14 @@ enum Output {
     write(text, to: STDOUT_FILENO)
   }
 
+  /// The columns of the terminal that stdout is, ioctl_tty(2) TIOCGWINSZ; nil when it is none.
+  static var width: Int? {
+    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+    var size = winsize()
+    let known = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+    return known ? Int(size.ws_col) : 80
+  }
+
   /// One line on stderr, with the program's name.
   static func complain(_ message: String) {
     write("fdsupervisorctl: \(ProcessTable.printable(message))\n", to: STDERR_FILENO)

@@ -122,7 +122,14 @@ struct Session {
 
   /// Gives each error of the client its exit status.
   static func failure(_ error: ControlClientError) -> Failure {
-    if case .noDaemon = error { return Failure(ExitStatus.noDaemon, error.description) }
-    return Failure(ExitStatus.failed, error.description)
+    switch error {
+    case .noDaemon: Failure(ExitStatus.noDaemon, error.description)
+    case .unreachable(let cause) where cause.code == EACCES:
+      Failure(ExitStatus.failed, error.description, isWithoutDaemon: true)
+    case .refused(let name, _) where name == ControlError.permissionDenied.rawValue:
+      Failure(ExitStatus.failed, error.description, isWithoutDaemon: true)
+    case .unreachable, .refused, .lost, .malformed, .callTooLong:
+      Failure(ExitStatus.failed, error.description)
+    }
   }
 }

@@ -33,10 +33,15 @@ struct HoldersCommand: ParsableCommand {
       if session.format == .json {
         Output.print(json: try Session.encode(reply))
       } else {
-        Output.print(HoldersText.lines(reply, style: session.style))
+        Output.print(lines(reply, session))
       }
       return ExitStatus.done
     }
+  }
+
+  private func lines(_ reply: HoldersReply, _ session: Session) -> [String] {
+    if address != nil { return HoldersText.lines(reply, style: session.style) }
+    return ListenersText.lines(reply, width: Output.width, style: session.style)
   }
 
   private func find(_ session: Session) throws(Failure) -> HoldersReply {
@@ -83,44 +88,5 @@ struct HoldersCommand: ParsableCommand {
     } catch {
       throw Failure(ExitStatus.failed, error.description)
     }
-  }
-}
-
-struct FreeCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "free", abstract: "End the processes that hold an address.",
-    discussion: "On a terminal it shows them and asks first; elsewhere it does not ask.")
-  @OptionGroup var shared: SharedOptions
-  @Flag(name: .shortAndLong, help: "Don't ask.")
-  var yes = false
-  @Argument(help: "The address, or the name of a socket or a service.")
-  var address: String
-
-  func run() throws {
-    try shared.run { session throws(Failure) in
-      let text = try Address(address).text
-      var parameters = AddressParameters(address: text)
-      if !yes, isatty(STDIN_FILENO) == 1 {
-        guard let agreed = try ask(session, text) else { return ExitStatus.failed }
-        parameters.pids = agreed
-      }
-      let reply = try session.call(.free, parameters)
-      let left = try Session.decode(reply, HoldersReply.self)
-      try session.show(reply, as: HoldersReply.self) { HoldersText.lines($0, style: session.style) }
-      return left.holders.isEmpty ? ExitStatus.done : ExitStatus.failed
-    }
-  }
-
-  /// The processes that may be ended; nil when the person says no.
-  private func ask(_ session: Session, _ text: String) throws(Failure) -> [Int32]? {
-    let found = try Session.decode(
-      try session.call(.holders, AddressParameters(address: text)), HoldersReply.self)
-    if found.holders.isEmpty { return [] }
-    let list = found.holders.map { "  \(HoldersText.sentence($0))\n" }.joined()
-    let count = Set(found.holders.map(\.pid)).count
-    Output.write(
-      "\(list)End \(count == 1 ? "this process" : "these \(count) processes")? [y/N] ", to: STDERR_FILENO)
-    let answer = readLine() ?? ""
-    return ["y", "yes"].contains(answer.lowercased()) ? found.holders.map(\.pid) : nil
   }
 }

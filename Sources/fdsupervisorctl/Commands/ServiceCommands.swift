@@ -107,7 +107,8 @@ struct SignalCommand: ParsableCommand {
 
 struct WaitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "wait", abstract: "Wait until services are running; fail when one is stopped or failed.")
+    commandName: "wait",
+    abstract: "Wait until services, or all of them, are running; fail when one is stopped or failed.")
   @OptionGroup var shared: SharedOptions
   @OptionGroup var services: ServiceArguments
   @Option(help: "How long: 60s, 1m30s, 250ms; else for ever.")
@@ -115,7 +116,7 @@ struct WaitCommand: ParsableCommand {
 
   func run() throws {
     try shared.run { session throws(Failure) in
-      let selection = try Selection(services.names, all: services.all)
+      let selection = try Selection(services.names, all: services.all || services.names.isEmpty)
       let limit = try milliseconds()
       return try Operation.run(
         .wait, WaitParameters(names: selection.names, all: selection.all, timeout: limit), session)
