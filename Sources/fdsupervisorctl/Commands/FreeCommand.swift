@@ -25,7 +25,9 @@ struct FreeCommand: ParsableCommand {
         return try throughDaemon(session, address.text)
       } catch {
         // Who names a daemon means that one.
-        guard session.control == nil, error.isWithoutDaemon, case .address(let parsed, _) = address else { throw error }
+        guard session.control == nil, error.isWithoutDaemon, case .address(let parsed, _) = address else {
+          throw error
+        }
         return try FreeAlone(address: parsed, session: session, asks: asks).run()
       }
     }

@@ -172,6 +172,45 @@ struct DirectoryDaemonTests {
     #expect(server.calls.count == 4, "\(elsewhere)")
   }
 
+  @Test(
+    "is found by a user, below the runtime folder that is his own, else below /tmp",
+    .enabled(if: geteuid() == 0 && World.isOpenToOthers, "only root can become somebody else"),
+    arguments: [true, false])
+  func ofUser(hasRuntimeFolder: Bool) throws {
+    let group = try #require(getgrgid(65534).map { String(cString: $0.pointee.gr_name) })
+    let server = try TestServer(group: group)
+    let base = server.folder.path
+    chmod(base, 0o755)
+    // A user whom nobody else has, and whose folder below /tmp is only this test's.
+    let user = 4_000_000_000 + UInt32(getpid())
+    let folder = RuntimeFolder(
+      uid: user, environment: { _ in hasRuntimeFolder ? base + "/own" : nil }, ownerOfFolder: { _ in user })
+    #expect(folder.path.hasPrefix("/tmp/fdsupervisord-\(user)") != hasRuntimeFolder)
+    for path in [base + "/own", base + "/project", folder.path, folder.ofDirectories] {
+      mkdir(path, 0o700)
+      chown(path, user, 65534)
+    }
+    let control = ControlPath.ofDirectory(try DirectoryIdentity(of: base + "/project"), in: folder)
+    #expect(symlink(server.path, control) == 0)
+    defer {
+      unlink(control)
+      for path in [folder.ofDirectories, folder.path] { rmdir(path) }
+    }
+    server.answer = { $0.reply(OperationReply(outcomes: [])) }
+    let tool = try ChildProcess.built("fdsupervisorctl")
+    for verb in ["restart", "wait"] {
+      let result = try ChildProcess.run(
+        "/usr/bin/env",
+        [
+          "-C", base + "/project", "setpriv", "--reuid=\(user)", "--regid=65534", "--clear-groups", tool,
+          verb, "a",
+        ],
+        environment: ["XDG_RUNTIME_DIR=\(base)/own"].filter { _ in hasRuntimeFolder }, beside: server)
+      #expect(result.status == 0, "\(result)")
+    }
+    #expect(server.calls.map(\.method) == [.restart, .wait])
+  }
+
   @Test("wait without a name waits for all services")
   func waits() throws {
     let project = try control("/project")
