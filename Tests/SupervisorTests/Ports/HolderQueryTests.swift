@@ -69,6 +69,23 @@ struct HolderQueryTests {
       reply.remarks.first == "process \(getpid()) held 127.0.0.1:80 a moment ago, and does not any more")
     #expect(reply.remarks.last?.hasPrefix("3 processes could not be read") == true)
   }
+
+  @Test("tells a user to whom the listeners belong that only root may look into, one line a user")
+  func hidden() {
+    func listener(_ port: Int, _ uid: UInt32) -> ListenerEntry {
+      ListenerEntry(address: loopback(port), inode: UInt64(port), uid: uid)
+    }
+    let question = HolderQuestion(
+      address: nil,
+      listeners: [listener(22, 0), listener(80, 0), listener(90, 4_000_000_000), listener(99, 1000)])
+    let remarks = question.reply(to: HolderWalkResult(holders: []), asUser: 1000).remarks
+    #expect(remarks.first?.hasPrefix("somebody listens on 127.0.0.1:99 (inode 99, user ") == true)
+    #expect(
+      remarks.dropFirst() == [
+        "2 listeners belong to user root; root sees who holds them: 127.0.0.1:22, 127.0.0.1:80",
+        "127.0.0.1:90 belongs to user 4000000000; root sees who holds it",
+      ])
+  }
 }
 
 @Suite("The description of a process")
