@@ -50,7 +50,8 @@ package struct RemovalPlan: Hashable, Sendable {
   private static func refusal(_ candidate: Candidate, caller: [Int32]) -> String? {
     let pid = candidate.process.pid
     if pid == 1 { return "it is PID 1; stop its socket unit instead" }
-    if let supervisor = candidate.supervisor {
+    // Where everything is below one daemon, the command too, that says nothing about who launches it again.
+    if let supervisor = candidate.supervisor, !caller.contains(supervisor.pid) || supervisor.pid == pid {
       let place = supervisor.directory.map { " in \(ProcessTable.printable($0))" } ?? ""
       return "it belongs to fdsupervisord, pid \(supervisor.pid); use fdsupervisorctl stop --close\(place)"
     }

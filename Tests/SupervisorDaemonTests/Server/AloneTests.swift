@@ -70,6 +70,42 @@ struct AloneTests {
     #expect(try Wire.decode(HoldersReply.self, from: Array(result.output.utf8)).holders.isEmpty)
   }
 
+  @Test("free shows on a terminal whom it would end, and ends nobody without a yes")
+  func asks() throws {
+    let server = try server()
+    let script = """
+      import pty, sys
+      answer, *command = sys.argv[1:]
+      pid, terminal = pty.fork()
+      if not pid: os.execv(command[0], command)
+      said = b''
+      while b'[y/N] ' not in said: said += os.read(terminal, 1024)
+      os.write(terminal, answer.encode())
+      try:
+          while chunk := os.read(terminal, 1024): said += chunk
+      except OSError: pass
+      print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode())
+      """
+    let tool = try ChildProcess.built("fdsupervisorctl")
+    let file = world.path("terminal.py")
+    try world.write("import os\n" + script, to: "terminal.py")
+    func answer(_ text: String) throws -> String {
+      let name = "answer-\(UInt32.random(in: 0...UInt32.max))"
+      let process = try Spawned(
+        "/usr/bin/env", ["python3", file, text + "\n", tool, "free", address],
+        environment: Spawned.plainEnvironment + ["FDSUPERVISORD_CONTROL=\(world.path("nothing.sock"))"],
+        output: .file(world.path(name)), errors: .file(world.path(name)))
+      #expect(try process.status() == 0)
+      return world.text(of: name)
+    }
+    let refused = try answer("n")
+    #expect(refused.hasPrefix("1 ") && refused.contains("pid \(server.pid) "), "\(refused)")
+    #expect(refused.contains("End this process? [y/N]"))
+    #expect(server.isRunning)
+    #expect(try answer("y").hasPrefix("0 "))
+    #expect(try server.status() == 128 + SIGTERM)
+  }
+
   @Test("free spares those by whom the command was started")
   func ancestors() throws {
     let tool = try ChildProcess.built("fdsupervisorctl")

@@ -41,6 +41,15 @@ struct RemovalPlanTests {
     #expect(plan.advice == ["pid 5 belongs to nginx.service, which may start it again: stop that instead"])
   }
 
+  @Test("ends what is below the daemon that the command itself is below, but not that daemon")
+  func commonDaemon() {
+    let daemon = RemovalPlan.Candidate.Supervisor(pid: 40, directory: nil)
+    let plan = RemovalPlan(
+      [.init(process(40), supervisor: daemon), .init(process(72), supervisor: daemon)], caller: [50, 40, 1])
+    #expect(plan.chosen.map(\.pid) == [72])
+    #expect(plan.refusals.count == 1)
+  }
+
   @Test("knows this process and those above it")
   func real() {
     let plan = RemovalPlan(holders: [getpid(), getppid()])
