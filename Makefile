@@ -2,13 +2,15 @@
 SWIFT ?= swift
 RELEASE := .build/release
 SEEDS ?= 100000
-PYTHON := examples/demo examples/origin/server.py bench/bench.py bench/systemd.py
+PYTHON := examples/demo examples/origin/server.py bench/bench.py bench/systemd.py \
+	bench/interception.py bench/reload.py
 
 .DEFAULT_GOAL := build
 PREFIX ?= /usr/local
 export DESTDIR PREFIX
 
-.PHONY: build release run test test-systemd bench bench-systemd install uninstall deb check format man setup clean help
+.PHONY: build release run test test-systemd bench bench-systemd bench-interception bench-reload install uninstall deb
+.PHONY: check format man setup clean help
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,6 +42,12 @@ bench: release ## benchmarks beside the peers that are installed
 
 bench-systemd: release ## what clients notice of restarts and deaths, beside plain socket activation
 	@bench/systemd.py --binaries $(RELEASE)
+
+bench-interception: release ## what an intercepted bind costs, and what a server behind it answers
+	@bench/interception.py --binaries $(RELEASE)
+
+bench-reload: release ## from a change on disk to the first answer, beside the reloaders that are installed
+	@bench/reload.py --binaries $(RELEASE)
 
 install: ## install below PREFIX (/usr/local) and DESTDIR what `make release` built
 	@test -x $(RELEASE)/fdsupervisord || $(MAKE) --no-print-directory release

@@ -1,7 +1,14 @@
 /* The numbers of system calls differ between machines, and only C knows their names. */
+#define _GNU_SOURCE
 #include "waiting.h"
 
 #include <sys/syscall.h>
+#include <sys/uio.h>
+
+long cl_read_memory(pid_t pid, uint64_t address, void *buffer, size_t length) {
+  struct iovec here = {buffer, length}, there = {(void *)(uintptr_t)address, length};
+  return process_vm_readv(pid, &here, 1, &there, 1, 0);
+}
 
 enum cl_waiting cl_waiting_of(long number) {
   switch (number) {
@@ -13,10 +20,12 @@ enum cl_waiting cl_waiting_of(long number) {
     case SYS_read: return CL_WAITS_FOR_ARGUMENT;
 #ifdef SYS_poll
     case SYS_poll:
+#endif
+    case SYS_ppoll: return CL_WAITS_FOR_POLL;
+#ifdef SYS_select
     case SYS_select:
 #endif
-    case SYS_ppoll:
-    case SYS_pselect6:
+    case SYS_pselect6: return CL_WAITS_FOR_SELECT;
     case SYS_io_uring_enter: return CL_WAITS_FOR_SEVERAL;
 #ifdef SYS_epoll_wait
     case SYS_epoll_wait:

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/prctl.h>
 #include <linux/resource.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 
 #include "kernel.h"
@@ -57,19 +58,39 @@ static void set_limits(struct launch *launch) {
 
 #if defined(__x86_64__)
 #define OUR_ARCHITECTURE AUDIT_ARCH_X86_64
+#define OLD_ARCHITECTURE AUDIT_ARCH_I386
+enum { OLD_BIND = 361, OLD_LISTEN = 363, OLD_SOCKETCALL = 102 };
 #else
 #define OUR_ARCHITECTURE AUDIT_ARCH_AARCH64
+#define OLD_ARCHITECTURE AUDIT_ARCH_ARM
+enum { OLD_BIND = 282, OLD_LISTEN = 284, OLD_SOCKETCALL = 102 };
 #endif
+enum { CALL_BIND = 2, CALL_LISTEN = 4 }; /* the first argument of socketcall(2), linux/net.h */
 
-/* bind(2) of our own architecture waits for the daemon; all else goes on as ever. Returns its end, or -errno. */
-static long filter_bind(void) {
+#define LOADED(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, field)
+#define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
+
+/* bind(2) and listen(2), of 32-bit programs too, and io_uring_setup(2), by which both could be asked for unseen, wait
+ * for the daemon; all else goes on as ever. Returns its end, or -errno. */
+static long filter_sockets(void) {
+  enum { NUMBER = 0, ARCHITECTURE = 4, FIRST_ARGUMENT = 16 }; /* struct seccomp_data */
   struct sock_filter rules[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4 /* seccomp_data.arch */),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCHITECTURE, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0 /* seccomp_data.nr */),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_bind, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      /*  0 */ LOADED(ARCHITECTURE),
+      /*  1 */ IF_EQUAL(OUR_ARCHITECTURE, 0, 4),
+      /*  2 */ LOADED(NUMBER),
+      /*  3 */ IF_EQUAL(__NR_bind, 11, 0),
+      /*  4 */ IF_EQUAL(__NR_listen, 10, 0),
+      /*  5 */ IF_EQUAL(__NR_io_uring_setup, 9, 8),
+      /*  6 */ IF_EQUAL(OLD_ARCHITECTURE, 0, 7),
+      /*  7 */ LOADED(NUMBER),
+      /*  8 */ IF_EQUAL(OLD_BIND, 6, 0),
+      /*  9 */ IF_EQUAL(OLD_LISTEN, 5, 0),
+      /* 10 */ IF_EQUAL(OLD_SOCKETCALL, 0, 3),
+      /* 11 */ LOADED(FIRST_ARGUMENT),
+      /* 12 */ IF_EQUAL(CALL_BIND, 2, 0),
+      /* 13 */ IF_EQUAL(CALL_LISTEN, 1, 0),
+      /* 14 */ BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      /* 15 */ BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
   };
   struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
   return KERNEL(seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
@@ -78,16 +99,20 @@ static long filter_bind(void) {
 /* While the rights of the daemon are still there: CAP_SYS_ADMIN, or else no_new_privs, is asked for. */
 static void intercept(struct launch *launch) {
   struct keeper_plan *plan = launch->plan;
-  long filter = filter_bind();
+  long filter = filter_sockets();
   if (filter == -E_ACCES && plan->flags & (KEEPER_NO_NEW_PRIVS | KEEPER_MUST_INTERCEPT)) {
     check(launch, KEEPER_STEP_NO_NEW_PRIVS, KERNEL(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    filter = filter_bind();
+    filter = filter_sockets();
   }
   if (plan->flags & KEEPER_MUST_INTERCEPT) check(launch, KEEPER_STEP_INTERCEPT, filter);
   struct keeper_message message = {.kind = KEEPER_INTERCEPTS, .error = filter < 0 ? (int)-filter : 0};
   long result = tell(launch->control, &message, sizeof message, (int)filter);
-  /* Nobody would answer its bind(2): it must not run. */
+  /* Nobody would answer its calls: it must not run. */
   if (filter >= 0) check(launch, KEEPER_STEP_INTERCEPT, result);
+  if (launch->shares_descriptors) {
+    if (filter >= 0) launch->filter = (int)filter;
+    check(launch, KEEPER_STEP_INTERCEPT, KERNEL(unshare, CLONE_FILES));
+  }
   if (filter >= 0) KERNEL(close, filter);
 }
 

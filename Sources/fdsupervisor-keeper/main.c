@@ -68,7 +68,7 @@ static void block_signals(void) {
  * grace period of milliseconds. Where that is refused (no clone3(2), as under some seccomp filters; no such cgroup any
  * more) it is created beside the keeper, and `refusal` says why; limits of the cgroup (EAGAIN, ENOMEM) are the end. */
 static long create_main(struct launch *launch, long stack, int *pidfd, int *refusal) {
-  const __u64 flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+  const __u64 flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | (launch->shares_descriptors ? CLONE_FILES : 0);
   *refusal = 0;
   if (launch->plan->cgroup) {
     struct clone_args arguments = {.flags = flags | CLONE_INTO_CGROUP, .pidfd = (__u64)pidfd,
@@ -93,6 +93,8 @@ static void start(struct keeper *keeper, int control, int plan_file, int *main_f
   if (stack < 0 && stack > -4096) tell_failure(control, KEEPER_STEP_PLAN, stack);
 
   struct launch launch = {.base = (char *)map, .plan = (struct keeper_plan *)map, .control = control};
+  /* The filter is then in our table, too. */
+  launch.shares_descriptors = (head.flags & KEEPER_INTERCEPT) && (keeper->hello.flags & KEEPER_HOLDING);
   int pidfd = -1, refusal;
   launch_relocate(&launch);
   long pid = create_main(&launch, stack, &pidfd, &refusal);
@@ -106,6 +108,7 @@ static void start(struct keeper *keeper, int control, int plan_file, int *main_f
   /* Descriptors in flight are limited per user (ETOOMANYREFS, unix(7)): the message counts without one. */
   if (tell(control, &message, sizeof message, pidfd) < 0) tell(control, &message, sizeof message, -1);
   *main_fd = pidfd;
+  keeper->filter = launch.filter;
   KERNEL(munmap, map, head.size);
   KERNEL(munmap, stack, CHILD_STACK);
   keeper->main_pid = keeper->hello.head.pid = (int)pid;
@@ -127,12 +130,19 @@ static void keep_descriptors(struct keeper *keeper, int control, int children, i
   KERNEL(dup3, children, CHILDREN, O_CLOEXEC);
   KERNEL(dup3, main_fd, MAIN, O_CLOEXEC);
   int first = MAIN + 1, next = (keeper->hello.flags & KEEPER_HOLDING) ? keeper->first_unused : first;
-  int *moved[] = {&keeper->door, &keeper->notify, &keeper->output, &keeper->listener};
-  for (int i = 0; i < 4; i++)
+  int *moved[] = {&keeper->door, &keeper->notify, &keeper->output};
+  for (int i = 0; i < 3; i++)
     if (*moved[i] > 0) {
       KERNEL(dup3, *moved[i], next, O_CLOEXEC);
       *moved[i] = next++;
     }
+  for (int i = 0; i < keeper->listener_count; i++) KERNEL(dup3, keeper->listener + i, next + i, O_CLOEXEC);
+  keeper->listener = next;
+  next += keeper->listener_count;
+  if (keeper->filter > 0) {
+    KERNEL(dup3, keeper->filter, next, O_CLOEXEC);
+    keeper->filter = next++;
+  }
   KERNEL(close_range, next, ~0u, 0);
   /* From here on the credentials that a connecting daemon sees are the keeper's: listen(2) sets them, unix(7). */
   if (keeper->door > 0) KERNEL(listen, keeper->door, DOOR_BACKLOG);

@@ -50,6 +50,7 @@ void keeper_begin(struct keeper *keeper, const struct keeper_plan *plan) {
   keeper->notify = (int)plan->notify;
   keeper->output = (int)plan->output;
   keeper->listener = (int)plan->listener;
+  keeper->listener_count = (int)plan->listener_count;
   keeper->is_connected = 1;
 }
 
@@ -101,8 +102,9 @@ static int greet(struct keeper *keeper) {
   if (keeper->hello.flags & KEEPER_HOLDING)
     for (int listener = MAIN + 1; is_heard && listener < keeper->first_unused; listener++)
       is_heard = show(listener, KEEPER_LISTENER);
-  is_heard = is_heard && show(keeper->listener, KEEPER_LISTENER) && show(keeper->notify, KEEPER_NOTIFY) &&
-             show(keeper->output, KEEPER_OUTPUT);
+  for (int i = 0; is_heard && i < keeper->listener_count; i++) is_heard = show(keeper->listener + i, KEEPER_LISTENER);
+  is_heard = is_heard && show(keeper->notify, KEEPER_NOTIFY) && show(keeper->output, KEEPER_OUTPUT) &&
+             show(keeper->filter, KEEPER_FILTER);
   struct keeper_message end = {.kind = KEEPER_GREETED};
   return is_heard && tell(CONTROL, &end, sizeof end, -1) >= 0;
 }

@@ -13,7 +13,9 @@ struct keeper {
   int main_pid;              /* 0 once it was reaped */
   unsigned stray_timeout_ms;
   int first_unused;          /* the listeners are MAIN + 1 … first_unused - 1, if they are held */
-  int door, notify, output, listener; /* see struct keeper_plan */
+  int door, notify, output;  /* see struct keeper_plan */
+  int filter;                /* the listening end of the filter for bind(2), for the next daemon; 0: there is none */
+  int listener, listener_count; /* behind all others */
   int is_connected;          /* CONTROL leads to a daemon */
 };
 

@@ -20,6 +20,9 @@ extension History {
     case .terminateStrays(let strays): try terminate(strays, of: service)
     case .watchStrays(let strays): watch(strays, of: service)
     case .killStrays: try killStrays(of: service)
+    case .killStraysBut(let spared): try killStrays(of: service, sparing: Set(spared))
+    case .takePorts(let strays): takePorts(from: strays, of: service)
+    case .retain(let generation, _): try retain(generation, of: service)
     case .probePorts: probePorts(of: service)
     case .arm(let instant): if mutation != .forgetTimer { services[service].timer = instant }
     case .disarm: services[service].timer = nil
@@ -94,7 +97,9 @@ extension History {
     // One who is gone already can't be watched: that shows at the next look.
   }
 
-  private mutating func killStrays(of service: Int) throws(Violation) {
+  private mutating func killStrays(
+    of service: Int, sparing spared: Set<ProcessIdentity> = []
+  ) throws(Violation) {
     guard let tree = services[service].tree, tree.generation == generation(of: service) else {
       throw violation("s\(service): SIGKILL to a generation that is gone")
     }
@@ -102,6 +107,7 @@ extension History {
       // A child that did not come as far as execve(2) is there for the kernel, and killed like any other.
       if tree.keeper == .preparing { services[service].execute(&numbers, temper: .obedient) }
       services[service].tree?.forEachLiving {
+        if spared.contains($0.identity) { return }
         $0.isWatched = true
         $0.isDoomed = true
       }
@@ -135,11 +141,24 @@ extension History {
   /// Those who fork do it between any two looks.
   private mutating func breed(_ service: Int) {
     guard !isBenign, let tree = services[service].tree, tree.strays.count < 6 else { return }
-    if tree.strays.contains(where: { $0.temper == .breeding }), random.oneIn(2) { addStray(to: service) }
+    guard let parent = tree.strays.first(where: { $0.temper == .breeding }), random.oneIn(2) else { return }
+    guard case .random = sparing else { return addStray(to: service) }
+    // A child has what its parent has.
+    let temper = SimulatedProcess.Temper.allCases[random.below(3)]
+    services[service].addStray(
+      &numbers, temper: temper, holding: parent.holding, isAllowed: parent.isAllowed)
   }
 
   mutating func addStray(to service: Int) {
     let temper = SimulatedProcess.Temper.allCases[random.below(3)]
-    services[service].addStray(&numbers, temper: temper)
+    guard case .random(var chances) = sparing else {
+      return services[service].addStray(&numbers, temper: temper)
+    }
+    let hasPort = services[service].hasGuardedPort
+    let kinds: [SimulatedProcess.Holding] =
+      hasPort ? [.nothing, .accepts, .guardedPort, .inseparablePort] : [.nothing, .nothing, .accepts]
+    let holding = kinds[chances.below(kinds.count)]
+    services[service].addStray(&numbers, temper: temper, holding: holding, isAllowed: chances.oneIn(2))
+    sparing = .random(chances)
   }
 }

@@ -134,7 +134,9 @@ extension History {
       return true
     case .keeping where tree.main != nil && !tree.isListening && (isBenign || random.oneIn(2)):
       services[service].tree?.isListening = true
-      services[service].loose.append(.notified(generation: tree.generation))
+      services[service].loose += [
+        .notified(generation: tree.generation), .bound(generation: tree.generation),
+      ]
       return true
     case .keeping, .stuck, .lost, .gone: return false
     }
@@ -224,7 +226,12 @@ extension History {
     guard random.oneIn(3) else { return false }
     let takeover: ServiceEvent.Takeover = random.oneIn(3) ? .atOnce : .withNextGeneration
     let old = graph.machines[service].wantedDefinition
-    let new = RandomDefinitions.variant(of: old, takeover, &random)
+    var new = RandomDefinitions.variant(of: old, takeover, &random)
+    // What becomes of a stray is decided when it is found.
+    if takeover == .withNextGeneration, case .random(var chances) = sparing {
+      RandomDefinitions.spare(&new, &chances)
+      sparing = .random(chances)
+    }
     try request(.redefine(service, new, takeover))
     return true
   }
@@ -289,7 +296,8 @@ extension ServiceEvent {
   var subject: Int {
     switch self {
     case .executed(let generation, _), .launchFailed(let generation, _), .notified(let generation),
-      .probed(let generation, _), .mainExited(let generation, _), .keeperLost(let generation),
+      .bound(let generation), .probed(let generation, _), .mainExited(let generation, _),
+      .keeperLost(let generation), .parted(let generation, _),
       .treeEmptied(let generation), .scanned(let generation, _), .strayExited(let generation, _):
       generation
     case .adopted(let left, _), .leftBehind(let left): left.generation

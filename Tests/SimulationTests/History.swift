@@ -52,12 +52,21 @@ struct History {
   enum Replacements { case never, often(SplitMix64) }
   var replacements = Replacements.never
 
+  /// Whether strays may live on, and what they hold; with chances of its own, too.
+  enum Sparing { case never, random(SplitMix64) }
+  var sparing = Sparing.never
+
   init(seed: UInt64, mutation: Mutation = .none, isReplaced: Bool = false, isTraced: Bool = false) {
     self.seed = seed
     self.mutation = mutation
     if isReplaced { replacements = .often(SplitMix64(seed: ~seed)) }
     random = SplitMix64(seed: seed)
-    let definitions = RandomDefinitions.make(&random)
+    var definitions = RandomDefinitions.make(&random)
+    if seed % 4 == 1 {
+      var chances = SplitMix64(seed: ~(seed << 1))
+      for index in definitions.indices { RandomDefinitions.spare(&definitions[index], &chances) }
+      sparing = .random(chances)
+    }
     graph = ServiceGraph(definitions: definitions, seed: random.next())
     let index = Dictionary(uniqueKeysWithValues: definitions.enumerated().map { ($1.name, $0) })
     services = definitions.map { SimulatedService(definition: $0, index: index) }
@@ -83,6 +92,7 @@ struct History {
     try request(.start(Array(services.indices)))
     for _ in 0..<Self.randomSteps {
       try step()
+      perhapsLeaveStray()
       try perhapsReplace()
     }
     becomeBenign()

@@ -11,6 +11,8 @@ enum Mutation: CaseIterable {
   case forgetTimer
   /// `verify` is answered without a look.
   case skipVerification
+  /// Whoever may live on is left his port.
+  case leavePorts
   /// A new definition is in force at once, whatever is alive.
   case takeOverEarly
   /// `settle` reaches nobody.
@@ -26,7 +28,9 @@ extension Mutation {
   var isOfReplacements: Bool {
     switch self {
     case .resumeNothing, .forgetState: true
-    case .none, .launchEarly, .killNobody, .forgetTimer, .skipVerification, .takeOverEarly, .tellNobody: false
+    case .none, .launchEarly, .killNobody, .forgetTimer, .skipVerification, .takeOverEarly, .tellNobody,
+      .leavePorts:
+      false
     }
   }
 }

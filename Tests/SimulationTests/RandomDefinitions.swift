@@ -29,23 +29,31 @@ enum RandomDefinitions {
     let port = UInt16(7000 + random.below(1000))
     (new.name, new.command, new.after, new.requires) = (old.name, old.command, old.after, old.requires)
     (new.readiness, new.ports) = (old.readiness, old.ports)
+    (new.strays, new.strayAllow) = (old.strays, old.strayAllow)
     guard takeover == .withNextGeneration else { return new }
     new.command = [old.name, "\(random.below(1_000_000))"]
     // Whether it has a guarded port at all is the world's business.
     if old.ports.isEmpty { return new }
     new.ports = [.tcp(.v4(0x7f00_0001), port: port)]
-    new.readiness = Readiness.allCases[random.below(3)]
+    new.readiness = Readiness.allCases[random.below(4)]
     return new
+  }
+
+  /// Any policy for strays.
+  static func spare(_ definition: inout ServiceDefinition, _ random: inout SplitMix64) {
+    definition.strays = StrayPolicy.allCases[random.below(3)]
+    definition.strayAllow = random.oneIn(2) ? ["tmux*"] : []
   }
 
   private static func service(_ index: Int, _ random: inout SplitMix64) -> ServiceDefinition {
     var definition = ServiceDefinition(name: "s\(index)", command: ["s\(index)"])
     definition.restart = RestartPolicy.allCases[random.below(3)]
-    definition.readiness = Readiness.allCases[random.below(3)]
+    definition.readiness = Readiness.allCases[random.below(4)]
     if definition.readiness == .listen || random.below(2) == 0 {
       definition.ports = [.tcp(.v4(0x7f00_0001), port: UInt16(7000 + index))]
     }
     definition.startTimeout = .milliseconds([1, 1000, 30_000][random.below(3)])
+    definition.startTimeoutAction = random.oneIn(4) ? .proceed : .fail
     definition.stopTimeout = .milliseconds([0, 200, 10_000][random.below(3)])
     definition.strayTimeout = .milliseconds([0, 50, 500][random.below(3)])
     definition.backoff.initial = .milliseconds([0, 10, 100][random.below(3)])

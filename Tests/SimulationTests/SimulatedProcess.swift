@@ -12,7 +12,11 @@ struct SimulatedProcess {
   /// A signal that ends it is pending.
   var isDoomed = false
   var isWatched = false
+  var holding = Holding.nothing
+  /// `stray_allow` has its name.
+  var isAllowed = false
 
+  enum Holding { case nothing, guardedPort, inseparablePort, accepts }
   enum Temper: CaseIterable { case obedient, ignoresTerm, breeding }
 
   var canDie: Bool { isDoomed && !isStuck }
@@ -50,7 +54,12 @@ struct SimulatedTree {
 
   /// What /proc shows of it.
   var living: [Stray] {
-    var result = strays.map { Stray(identity: $0.identity, command: "stray") }
+    var result = strays.map { process in
+      var stray = Stray(identity: process.identity, command: "stray")
+      stray.isAllowed = process.isAllowed
+      stray.use = process.holding == .accepts ? .accepts : .none
+      return stray
+    }
     if let main { result.append(Stray(identity: main.identity, command: "main")) }
     return result
   }

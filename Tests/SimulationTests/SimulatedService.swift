@@ -87,8 +87,12 @@ final class SimulatedService {
     channel += [.launchFailed(generation: generation, failure), .treeEmptied(generation: generation)]
   }
 
-  func addStray(_ numbers: inout ProcessNumbers, temper: SimulatedProcess.Temper) {
-    let stray = SimulatedProcess(identity: numbers.take(), temper: temper)
+  func addStray(
+    _ numbers: inout ProcessNumbers, temper: SimulatedProcess.Temper,
+    holding: SimulatedProcess.Holding = .nothing, isAllowed: Bool = false
+  ) {
+    var stray = SimulatedProcess(identity: numbers.take(), temper: temper)
+    (stray.holding, stray.isAllowed) = (holding, isAllowed)
     tree?.strays.append(stray)
     tree?.members.append(stray.identity)
   }

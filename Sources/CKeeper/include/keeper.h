@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define KEEPER_PLAN_MAGIC 0x4b45504cu /* "KEPL" */
-#define KEEPER_PLAN_VERSION 3u
+#define KEEPER_PLAN_VERSION 4u
 
 enum keeper_plan_flag {
   KEEPER_SET_USER = 1 << 0,      /* uid, gid and groups are to be set */
@@ -51,7 +51,9 @@ struct keeper_plan {
   uint32_t door;             /* where the next daemon connects: a listening socket, unix(7) */
   uint32_t notify;           /* the daemon's socket for sd_notify(3): kept, so that nothing sent there is lost */
   uint32_t output;           /* the reading end of the service's output, likewise */
-  uint32_t listener;         /* one that the main process has as a standard stream, not among those from 3 on */
+  uint32_t listener;         /* those that the main process does not have among its own from 3 on: the first, */
+  uint32_t listener_count;   /* and how many, numbered one after the other */
+  uint32_t reserved;
   uint64_t generation;       /* these two only for struct keeper_hello */
   uint64_t fingerprint;      /* of the definition that was in force at the launch */
 };
@@ -92,7 +94,7 @@ enum keeper_message_kind {
   KEEPER_END = 33,      /* sweep now */
 };
 
-enum keeper_held { KEEPER_LISTENER = 1, KEEPER_NOTIFY = 2, KEEPER_OUTPUT = 3 };
+enum keeper_held { KEEPER_LISTENER = 1, KEEPER_NOTIFY = 2, KEEPER_OUTPUT = 3, KEEPER_FILTER = 4 };
 
 struct keeper_message {
   uint32_t kind; /* enum keeper_message_kind */

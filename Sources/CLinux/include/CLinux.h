@@ -9,11 +9,13 @@
 #include <sys/types.h>
 
 #include "control_groups.h"
+#include "file_watch.h"
 #include "holder_walk.h"
 #include "interception.h"
 #include "resident_pages.h"
 #include "socket_diag.h"
 #include "sockets.h"
+#include "terminal.h"
 #include "trial_bind.h"
 #include "waiting.h"
 

@@ -12,6 +12,7 @@ package enum ControlMethod: String, CaseIterable, Sendable {
   case signal = "Signal"
   case wait = "Wait"
   case logs = "Logs"
+  case attach = "Attach"
   case sockets = "Sockets"
   case holders = "Holders"
   case free = "Free"
@@ -103,6 +104,18 @@ package struct LogsParameters: Codable, Hashable, Sendable {
   }
 }
 
+/// The parameters of Attach: a view of the console of `fdsupervisord run`.
+package struct AttachParameters: Codable, Hashable, Sendable {
+  /// How many of the last lines; absent: 10.
+  package var lines: Int?
+  /// With the colours of a terminal.
+  package var colours: Bool?
+  package init(lines: Int? = nil, colours: Bool? = nil) {
+    self.lines = lines
+    self.colours = colours
+  }
+}
+
 /// The parameters of Holders and Free: an address as in the configuration, or the name of a socket.
 package struct AddressParameters: Codable, Hashable, Sendable {
   package var address: String
@@ -153,9 +166,12 @@ package struct ServiceStatus: Codable, Hashable, Sendable {
   package var cpu: Int?
   /// Processes of this generation; absent without a cgroup.
   package var tasks: Int?
+  /// Earlier generations of whom somebody lives on, by the configuration; absent when there are none.
+  package var retained: [RetainedStatus]?
 
   package enum CodingKeys: String, CodingKey {
-    case name, state, pid, generation, restarts, since, sockets, ports, message, report, memory, tasks
+    case name, state, pid, generation, restarts, since, sockets, ports, message, report, memory, tasks,
+      retained
     case cpu = "cpu_ms"
     case lastExit = "last_exit"
     case lastLines = "last_lines"
@@ -174,6 +190,19 @@ package struct ServiceStatus: Codable, Hashable, Sendable {
     self.since = since
     self.sockets = sockets
     self.ports = ports
+  }
+}
+
+/// A generation that is over, and of whom somebody lives on beside the one that runs.
+package struct RetainedStatus: Codable, Hashable, Sendable {
+  package var generation: Int
+  package var keeper: Int32
+  /// As they were when it ended.
+  package var strays: [RelaunchReport.StrayRecord]
+  package init(generation: Int, keeper: Int32, strays: [RelaunchReport.StrayRecord]) {
+    self.generation = generation
+    self.keeper = keeper
+    self.strays = strays
   }
 }
 
@@ -219,6 +248,7 @@ package struct ProgressReply: Codable, Hashable, Sendable {
   }
 }
 
+/// The reply of Logs and Attach.
 package struct LogsReply: Codable, Hashable, Sendable {
   package var lines: [String]
   package init(lines: [String]) { self.lines = lines }

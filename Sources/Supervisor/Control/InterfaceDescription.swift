@@ -42,6 +42,9 @@ extension ControlMethod {
     # The last lines of a service; with `follow` and `more` also those that come.
     method Logs(name: string, lines: ?int, follow: ?bool) -> (lines: []string)
 
+    # The last lines of the console of `fdsupervisord run`; with `more` also those that come, until the run ends.
+    method Attach(lines: ?int, colours: ?bool) -> (lines: []string)
+
     # The sockets that the daemon owns.
     method Sockets() -> (sockets: []SocketStatus)
 
@@ -114,8 +117,12 @@ extension ControlMethod {
       # In bytes, milliseconds and processes; only with a delegated cgroup.
       memory: ?int,
       cpu_ms: ?int,
-      tasks: ?int
+      tasks: ?int,
+      # Earlier ones of whom somebody lives on, by the configuration.
+      retained: ?[]RetainedGeneration
     )
+
+    type RetainedGeneration (generation: int, keeper: int, strays: []Stray)
 
     type LastExit (pid: int, status: ?int, signal: ?string, text: string)
 
@@ -150,7 +157,7 @@ extension ControlMethod {
       generation: ?int
     )
 
-    type ServiceTree (service: string, generation: int, keeper: ?int, processes: []TreeProcess)
+    type ServiceTree (service: string, generation: int, keeper: ?int, processes: []TreeProcess, retained: ?bool)
 
     type TreeProcess (
       pid: int,
@@ -203,7 +210,10 @@ extension ControlMethod {
       held: []string,
       remark: string,
       signals: []string,
-      milliseconds: ?float
+      milliseconds: ?float,
+      # Lives on, by the configuration; and the ports that were taken from it.
+      fate: ?(released, reported),
+      taken: ?[]string
     )
 
     type VerifiedAddress (address: string, kind: (owned, guarded), finding: string)

@@ -101,6 +101,8 @@ package struct ServiceTree: Codable, Hashable, Sendable {
   package var keeper: Int32?
   /// Depth first, each after its parent.
   package var processes: [TreeProcess]
+  /// It is over, and who is shown lives on by the configuration.
+  package var retained: Bool?
   package init(service: String, generation: Int, keeper: Int32?, processes: [TreeProcess]) {
     self.service = service
     self.generation = generation

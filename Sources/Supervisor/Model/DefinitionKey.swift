@@ -65,9 +65,27 @@ extension ServiceDefinition {
       .init("start_limit", \.startLimit, .inPlace),
       .init("stop_signal", \.stopSignal, .inPlace),
       .init("stop_timeout", \.stopTimeout, .inPlace),
+      .init("strays", \.strays, .inPlace),
+      .init("stray_allow", \.strayAllow, .inPlace),
       .init("stray_timeout", \.strayTimeout, .inPlace),
       .init("reload_signal", \.reloadSignal, .inPlace),
+      .init("watch", \.watch?.watched, .inPlace),
+      .init("watch_ignore", \.watch?.ignored, .inPlace),
+      .init("watch_delay", \.watch?.delay, .inPlace),
     ]
+  }
+}
+
+extension WatchDefinition {
+  /// The patterns, and what they are relative to.
+  private struct Watched: Hashable {
+    var folder: String
+    var patterns: [String]
+    var usesGitignore: Bool
+  }
+
+  fileprivate var watched: some Hashable {
+    Watched(folder: folder, patterns: patterns, usesGitignore: usesGitignore)
   }
 }
 

@@ -31,6 +31,8 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
   case stopEscalated
   /// A process that outlived its generation was removed.
   case straySwept
+  /// A process that outlived its generation lives on, by the configuration.
+  case strayReleased
   /// A process does not die; nothing is launched beside it.
   case unkillable
   /// A foreign process has a guarded port.
@@ -53,6 +55,8 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
   case socketRemark
   /// Listeners came back from the descriptor store.
   case storeReturned
+  /// Watched files changed: the service is restarted.
+  case filesChanged
   /// The configuration was read again, and is in force.
   case reloaded
   /// It was read again, and is not: nothing was changed.
@@ -78,6 +82,7 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
     case .gaveUp: "bf68cf706b784ffc8ef559a71d92666c"
     case .stopEscalated: "78add2f1d44146368ba3a78f390b857d"
     case .straySwept: "13126b7dec5a4644902094025ad0f54a"
+    case .strayReleased: "c401d4b71ee54595a4168a6dfcd2c5d5"
     case .unkillable: "5216e2b65b274d3cb8444e6de4aea0e0"
     case .portTaken: "5539cebdc32c4fd693229b9d03325648"
     case .portFree: "4cbd8c24f53d4741844e016748131395"
@@ -89,6 +94,7 @@ package enum EventKind: Hashable, Sendable, CaseIterable {
     case .listenerRepaired: "bd93b22eb352486cb4af1358f14047ee"
     case .socketRemark: "5ca25490f45d4aadba54b4aecfe59f18"
     case .storeReturned: "7ac92c154b3f4abf8929bdb0fc31b88d"
+    case .filesChanged: "b0281d6f48be48ecba3e84f7cf7a2e38"
     case .reloaded: "f9ef811f1e9848af84efa798ff407553"
     case .reloadRefused: "9c2d29f2e4374f9d9d9a914d6a2a0fbf"
     case .daemonReplaced: "e26ef10baecf4a78805020b149bf8fde"

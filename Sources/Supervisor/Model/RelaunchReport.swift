@@ -52,7 +52,7 @@ package struct RelaunchReport: Hashable, Sendable, Codable {
     }
   }
 
-  /// A stray that was found and removed.
+  /// A stray that was found, and what became of it.
   package struct StrayRecord: Hashable, Sendable, Codable {
     package var pid: Int32
     package var command: String
@@ -63,6 +63,13 @@ package struct RelaunchReport: Hashable, Sendable, Codable {
     package var signals: [String]
     /// nil while it is still there.
     package var milliseconds: Double?
+    /// Absent for one that was ended, or is to be.
+    package var fate: Fate?
+    /// The ports that were taken from it.
+    package var taken: [String]?
+
+    /// It lives on, by the configuration.
+    package enum Fate: String, Hashable, Sendable, Codable { case released, reported }
 
     package init(
       pid: Int32, command: String, held: [String] = [], remark: String = "", signals: [String] = [],

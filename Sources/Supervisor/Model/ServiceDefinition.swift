@@ -7,11 +7,14 @@ package struct ServiceDefinition: Hashable, Sendable {
   package var command: [String]
   /// Names of sockets, in the order in which they are handed over.
   package var sockets: [String] = []
-  package var pass = PassMode.systemd
+  /// Without `sockets` it does nothing.
+  package var pass = PassMode.auto
   /// One instance of the command for each connection, on its standard input and output; nil: it accepts by itself.
   package var accept: AcceptDefinition?
   /// What an intercepted bind(2) to every address of a port means.
   package var wildcardBind = WildcardBind.literal
+  /// What its program listens on becomes a socket of its own; no key, only `fdsupervisord run` wants it.
+  package var discovers = false
   /// Guarded ports: addresses that the service binds by itself.
   package var ports: [SocketAddress] = []
   /// In the order of the file; values with placeholders unexpanded.
@@ -36,18 +39,27 @@ package struct ServiceDefinition: Hashable, Sendable {
   package var requires: [String] = []
   package var readiness = Readiness.exec
   package var startTimeout: Duration = .seconds(30)
+  /// What it means that it is not ready when that time is over.
+  package var startTimeoutAction = StartTimeoutAction.fail
   package var restart = RestartPolicy.always
   package var backoff = BackoffDefinition()
   package var startLimit = StartLimitDefinition()
   /// A signal number, 1 … 64.
   package var stopSignal: Int32 = 15
   package var stopTimeout: Duration = .seconds(10)
+  package var strays = StrayPolicy.kill
+  /// Patterns, fnmatch(3): strays of these names live on although the others are killed, but not with a port.
+  package var strayAllow: [String] = []
   /// Between SIGTERM and SIGKILL for strays.
   package var strayTimeout: Duration = .milliseconds(500)
   package var reloadSignal: Int32 = 1
   /// Its keeper holds it over a death of the daemon, and the next daemon takes it over.
   package var survive = false
+  /// Changes of files that restart it.
+  package var watch: WatchDefinition?
   package var log = LogDefinition.standard
+  /// Its standard descriptors are the daemon's own, a terminal: for debuggers; no key, only `run --stdin` wants it.
+  package var usesTerminal = false
 
   package init(name: String, command: [String]) {
     self.name = name
@@ -108,6 +120,24 @@ package enum Readiness: String, Hashable, Sendable, CaseIterable {
   case notify
   /// Every guarded port listens, in a descendant.
   case listen
+  /// It called listen(2) for one of its sockets, or bound one of datagrams: interception tells.
+  case bind
+}
+
+/// What follows when a generation is not ready within `start_timeout`.
+package enum StartTimeoutAction: Hashable, Sendable, CaseIterable {
+  case fail
+  /// It counts as ready: whoever waits for it waits no longer.
+  case proceed
+}
+
+/// What becomes of those who outlive the main process of their generation.
+package enum StrayPolicy: String, Hashable, Sendable, CaseIterable {
+  case kill
+  /// They live on, and the ports are taken from them.
+  case release
+  /// They live on with what they have, and are named.
+  case report
 }
 
 package enum RestartPolicy: String, Hashable, Sendable, CaseIterable {

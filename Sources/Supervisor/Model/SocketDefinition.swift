@@ -6,6 +6,8 @@ package struct SocketDefinition: Hashable, Sendable {
   /// At least one; each becomes a listener of its own, handed over in this order under the one name.
   package var addresses: [SocketAddress]
   package var options = SocketOptions()
+  /// A program of a service that discovers its sockets listened on it first; it is handed over at bind(2) only.
+  package var isDiscovered = false
 
   package init(name: String, addresses: [SocketAddress], options: SocketOptions = SocketOptions()) {
     self.name = name

@@ -3,40 +3,91 @@
 import CLinux
 
 package enum ListenerUse {
-  /// Whether any thread of a process sleeps in a call that wakes up for one of these descriptors, proc_pid_syscall(5).
+  /// What one look tells of a process.
+  package enum Finding: Hashable, Sendable {
+    /// It sleeps in a call that wakes up for one of the descriptors, proc_pid_syscall(5); or that can't be told.
+    case waits
+    /// It runs: a server between two connections does, and so does a job that computes.
+    case runs
+    case doesNot
+  }
+
+  /// Whether any thread of a process may wait for connections on one of these descriptors.
   ///
   /// True as well when it can't be told: a thread that runs, or a process that may not be looked into (ptrace(2)).
   package static func isPossible(in pid: Int32, on descriptors: Set<Int32>) -> Bool {
-    ProcessTable.threads(of: pid).contains { thread in
-      guard let bytes = contents(ofSmallFile: "/proc/\(pid)/task/\(thread)/syscall", limit: 512) else {
-        return true
-      }
-      return mayWait(String(decoding: bytes, as: UTF8.self), for: descriptors) { epoll in
-        contents(ofSmallFile: "/proc/\(pid)/fdinfo/\(epoll)").map { String(decoding: $0, as: UTF8.self) }
-      }
-    }
+    find(in: pid, on: descriptors) != .doesNot
   }
 
-  /// - Parameters:
-  ///   - line: "288 0x3 0x7ffe… …": the number of the call and its arguments; or "running".
-  ///   - interests: the fdinfo of an epoll descriptor, whose lines "tfd:        3 events: …" are its list.
-  package static func mayWait(
-    _ line: String, for descriptors: Set<Int32>, interests: (Int32) -> String?
-  ) -> Bool {
+  package static func find(in pid: Int32, on descriptors: Set<Int32>) -> Finding {
+    var finding = Finding.doesNot
+    for thread in ProcessTable.threads(of: pid) {
+      guard let line = text(of: "/proc/\(pid)/task/\(thread)/syscall", limit: 512) else { return .waits }
+      if line.hasPrefix("running") {
+        finding = .runs
+      } else if mayWait(line, for: descriptors, in: pid) {
+        return .waits
+      }
+    }
+    return finding
+  }
+
+  /// - Parameter line: "288 0x3 0x7ffe… …": the number of the call and its arguments; or "running".
+  package static func mayWait(_ line: String, for descriptors: Set<Int32>, in pid: Int32) -> Bool {
     let words = line.split(whereSeparator: \.isWhitespace)
-    guard words.count > 1, let number = Int(words[0]) else { return true }
-    let argument = words[1].hasPrefix("0x") ? UInt64(words[1].dropFirst(2), radix: 16) : nil
-    let first = Int32(truncatingIfNeeded: argument ?? .max)
+    guard words.count > 2, let number = Int(words[0]) else { return true }
+    let arguments = words[1...2].map { UInt64($0.dropFirst(2), radix: 16) ?? .max }
+    let first = Int32(truncatingIfNeeded: arguments[0])
     switch cl_waiting_of(number) {
     case CL_WAITS_FOR_ARGUMENT: return descriptors.contains(first)
     case CL_WAITS_FOR_SEVERAL: return true
     case CL_WAITS_FOR_EPOLL:
-      guard let text = interests(first) else { return true }
+      // The fdinfo of an epoll descriptor: lines "tfd:        3 events: …" are its list, proc_pid_fdinfo(5).
+      guard let text = text(of: "/proc/\(pid)/fdinfo/\(first)") else { return true }
       return text.split(separator: "\n").contains { line in
         let words = line.split(whereSeparator: \.isWhitespace)
         return words.count > 1 && words[0] == "tfd:" && Int32(words[1]).map(descriptors.contains) == true
       }
+    case CL_WAITS_FOR_POLL: return polls(at: arguments[0], arguments[1], for: descriptors, pid)
+    case CL_WAITS_FOR_SELECT: return selects(below: first, at: arguments[1], for: descriptors, pid)
     default: return false
     }
+  }
+
+  /// More descriptors are not looked at: such a process is none that only inherited one.
+  private static let mostPolled: UInt64 = 4096
+
+  /// struct pollfd, poll(2): a descriptor of four bytes, then the events.
+  private static func polls(
+    at address: UInt64, _ count: UInt64, for descriptors: Set<Int32>, _ pid: Int32
+  ) -> Bool {
+    if count == 0 { return false }
+    guard count <= mostPolled, let bytes = memory(of: pid, at: address, count: Int(count) * 8) else {
+      return true
+    }
+    return (0..<Int(count)).contains { index in
+      let number = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[index * 8 + $1]) << (8 * UInt32($1)) }
+      return descriptors.contains(Int32(bitPattern: number))
+    }
+  }
+
+  /// The first of the three sets, select(2): one bit a descriptor, in words of the machine (little-endian on both).
+  private static func selects(
+    below limit: Int32, at address: UInt64, for descriptors: Set<Int32>, _ pid: Int32
+  ) -> Bool {
+    if address == 0 || limit <= 0 { return false }
+    guard limit <= mostPolled, let bytes = memory(of: pid, at: address, count: (Int(limit) + 7) / 8) else {
+      return true
+    }
+    return descriptors.contains { (0..<limit).contains($0) && bytes[Int($0) / 8] >> UInt8($0 % 8) & 1 == 1 }
+  }
+
+  private static func memory(of pid: Int32, at address: UInt64, count: Int) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    return cl_read_memory(pid, address, &bytes, count) == count ? bytes : nil
+  }
+
+  private static func text(of path: String, limit: Int = 1 << 16) -> String? {
+    contents(ofSmallFile: path, limit: limit).map { String(decoding: $0, as: UTF8.self) }
   }
 }

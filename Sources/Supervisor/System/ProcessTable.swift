@@ -95,6 +95,14 @@ package enum ProcessTable {
     return printable(arguments.joined(separator: " "))
   }
 
+  /// What a process is called: its comm, and the last part of the path of its first argument, if it has one.
+  package static func names(of stat: ProcessStat) -> [String] {
+    guard let bytes = contents(ofSmallFile: "/proc/\(stat.identity.pid)/cmdline", limit: 4096),
+      let first = bytes.split(separator: 0).first, let last = first.split(separator: UInt8(ascii: "/")).last
+    else { return [stat.name] }
+    return [stat.name, String(decoding: last, as: UTF8.self)]
+  }
+
   /// The path of the file that a process executes, /proc/PID/exe; nil when it can't be read.
   package static func program(of pid: Int32) -> String? {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))

@@ -27,7 +27,7 @@ extension Decoding where Value == Duration {
   private static let longest = 3650 * 86_400_000
 
   /// Numbers with units, the greater unit first, each at most once.
-  private static func milliseconds(_ text: String) -> Int? {
+  static func milliseconds(_ text: String) -> Int? {
     var total = 0
     var rest = text[...]
     var allowed = units[...]

@@ -34,7 +34,7 @@ struct ReferenceChecks {
   /// Some conventions know one socket only; and one that is none of our defaults is written for a reason.
   private func checkNumberOfSockets(of service: ServiceDraft) {
     let mode = service.definition.pass
-    guard let span = service.passSpan, mode != .none, mode != .systemd else { return }
+    guard let span = service.passSpan, ![.none, .systemd, .auto].contains(mode) else { return }
     let count = service.sockets.reduce(0) { $0 + (sockets[$1.value]?.addresses.count ?? 1) }
     if count == 0 {
       diagnostics.error(

@@ -23,6 +23,10 @@ struct ServiceDraft: Sendable {
   var connectionLimitSpan: SourceSpan?
   /// nil: what the program that `pass` names takes for a wish to end with grace.
   var stopSignal: Int32?
+  /// Its folder is known when the whole table was read.
+  var watch: [Located<String>] = []
+  var watchIgnore: [Located<String>] = []
+  var watchDelay: Located<Duration>?
 
   init(name: Located<String>) {
     self.name = name
@@ -47,7 +51,16 @@ struct ServiceDraft: Sendable {
       result.pass = .none
     }
     if let signal = stopSignal ?? result.pass.stopSignal { result.stopSignal = signal }
+    result.watch = watchDefinition
     return result
+  }
+
+  /// Relative to `directory`, where the program runs, or to the folder of the configuration.
+  private var watchDefinition: WatchDefinition? {
+    guard let first = watch.first else { return nil }
+    return WatchDefinition(
+      folder: definition.directory ?? first.span.file.folder, patterns: watch.map(\.value),
+      ignored: watchIgnore.map(\.value), delay: watchDelay?.value ?? WatchDefinition.standardDelay)
   }
 
   /// Each name once: a later entry replaces the value of an earlier one.

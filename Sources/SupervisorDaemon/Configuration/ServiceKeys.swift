@@ -4,7 +4,7 @@ import Supervisor
 
 enum ServiceKeys {
   private static let table = KeyTable<ServiceDraft>(
-    whatRuns + underWhichConditions + whenItRuns + howItStops + later)
+    whatRuns + underWhichConditions + whenItRuns + howItStops + WatchKeys.all + later)
 
   private static let whatRuns: [Key<ServiceDraft>] = [
     Key("command", \.command, .command),
@@ -78,13 +78,12 @@ enum ServiceKeys {
     Key("stray_timeout", \.definition.strayTimeout, .duration),
     Key("reload_signal", \.definition.reloadSignal, .signal),
     Key("survive", \.definition.survive, .boolean),
-    .checked("strays", .choice([("kill", ())], later: ["release", "report"])),
+    Key("strays", \.definition.strays, .choice(of: StrayPolicy.self)),
+    Key("stray_allow", \.definition.strayAllow, .processNames),
   ]
 
   private static let later: [Key<ServiceDraft>] = [
     .later("instances") { if case .integer(1, _) = $0 { true } else { false } },
-    .later("stray_allow") { if case .array(let names) = $0 { names.isEmpty } else { false } },
-    .later("watch") { if case .array(let globs) = $0 { globs.isEmpty } else { false } },
     .later("idle_stop"), .later("health"), .later("watchdog"),
   ]
 
@@ -112,7 +111,20 @@ enum ServiceKeys {
     if draft.definition.readiness == .listen, draft.ports.isEmpty, let span = draft.readinessSpan {
       diagnostics.error("readiness = \"listen\" waits for guarded ports, and 'ports' has none", at: span)
     }
+    checkReadinessByBind(draft, diagnostics)
+    WatchKeys.check(draft, entry.node, diagnostics)
     return draft
+  }
+
+  /// It is interception that sees who binds.
+  private static func checkReadinessByBind(_ draft: ServiceDraft, _ diagnostics: Diagnostics) {
+    guard draft.definition.readiness == .bind, let span = draft.readinessSpan else { return }
+    if draft.sockets.isEmpty {
+      diagnostics.error("readiness = \"bind\" waits for its sockets, and 'sockets' has none", at: span)
+    } else if draft.finished.pass.interception == .none {
+      diagnostics.error(
+        "readiness = \"bind\" needs interception; write pass = \"auto\" or pass = \"intercept\"", at: span)
+    }
   }
 }
 
@@ -136,6 +148,17 @@ extension Decoding where Value == [Located<String>] {
       diagnostics.error("\(quoted(name.value)) is listed twice", at: name.span)
     }
     return names
+  }
+}
+
+extension Decoding where Value == [String] {
+  /// Patterns for what processes are called, fnmatch(3); whom none of them could match is a mistake.
+  fileprivate static let processNames = Decoding<String>.string.located.array.then { names, _, diagnostics in
+    for name in names where name.value.isEmpty || name.value.contains("/") {
+      diagnostics.error(
+        "\(quoted(name.value)) is no name of a process: names have no '/', as in \"tmux*\"", at: name.span)
+    }
+    return names.map(\.value)
   }
 }
 

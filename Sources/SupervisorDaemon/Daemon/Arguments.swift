@@ -1,7 +1,7 @@
 // The daemon's few options. swift-argument-parser would double the daemon's memory for three of them.
 
 /// What the command line asks for.
-struct Arguments: Hashable {
+package struct Arguments: Hashable {
   var configuration: String?
   var control: String?
   var purpose = Purpose.supervise
@@ -25,7 +25,7 @@ struct Arguments: Hashable {
     case version
   }
 
-  struct UsageError: Error, Hashable, CustomStringConvertible { var description: String }
+  package struct UsageError: Error, Hashable, CustomStringConvertible { package var description: String }
 
   static func parse(_ words: [String]) -> Result<Command, UsageError> {
     var result = Arguments()

@@ -25,6 +25,15 @@ extension Daemon {
     makeCgroup(of: service, generation: generation)?.withDescriptor { _ in }
   }
 
+  /// The same for one that is over, and of whom somebody lives on.
+  func adoptCgroup(ofRetained generation: Int, of service: Int) -> GenerationGroup? {
+    let runtime = runtimes[service]
+    let current = runtime.cgroup.take()
+    defer { runtime.cgroup = current }
+    adoptCgroup(of: service, generation: generation)
+    return runtime.cgroup.take()
+  }
+
   /// The main process runs beside the daemon instead, where neither kill nor limit of its cgroup reach it.
   func noteCgroupRefusal(_ code: Int32, of service: Int) {
     tellOnce(

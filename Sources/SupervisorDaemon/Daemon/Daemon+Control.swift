@@ -15,6 +15,7 @@ extension Daemon {
       case .signal: try answerSignal(call)
       case .wait: try answerWait(call)
       case .logs: try answerLogs(call)
+      case .attach: try answerAttach(call)
       case .sockets: answerSockets(call)
       case .holders: try answerHolders(call)
       case .free: try answerFree(call)
@@ -90,6 +91,7 @@ extension Daemon {
     let close = parameters.close == true
     gather(services, for: call) { [weak self] in self?.outcome(ofStopping: $0, $1, close: close) }
     perform(graph.stop(services, at: Clock.now()))
+    goOnWithStops()
   }
 
   /// Collects one outcome for each service, and answers when all are there.
@@ -200,7 +202,7 @@ extension Daemon {
 
   /// A message of sd_notify(3): it counts only when it comes from below a keeper.
   func notified(_ message: NotifySocket.Message) {
-    guard let service = owner(of: message.pid) else {
+    guard let service = keeper(above: message.pid).flatMap({ keepers[$0] }) else {
       // Composed only when it is logged: a flood of these must stay cheap.
       return log.log(
         .debug, "a notification from \(Self.describe(message.pid)) is ignored: it belongs to no service")

@@ -42,7 +42,7 @@ extension Daemon {
   private func perform(_ effect: ServiceEffect, for service: Int) {
     let runtime = runtimes[service]
     switch effect {
-    case .verify: deliver(.verified(verify(service)), to: service)
+    case .verify: verifyWhenFilesAreQuiet(service)
     case .launch(let generation): launch(service, generation: generation)
     case .signalMain(let signal): signalMain(signal, of: runtime)
     case .scan: tell(strays(of: service), of: service)
@@ -50,6 +50,10 @@ extension Daemon {
       report(sweeper(of: service).terminate(strays.map(\.identity)), for: runtime)
     case .watchStrays(let strays): sweeper(of: service).attend(strays.map(\.identity))
     case .killStrays: killStrays(of: service)
+    case .killStraysBut(let spared): killStrays(of: service, sparing: Set(spared))
+    case .takePorts(let strays):
+      deliver(.parted(generation: generation(of: service), takePorts(from: strays, of: service)), to: service)
+    case .retain(let generation, let strays): retain(generation, strays, of: service)
     case .probePorts:
       deliver(.probed(generation: generation(of: service), portsListening(of: service)), to: service)
     case .arm(let instant): arm(instant, for: service)
@@ -59,7 +63,9 @@ extension Daemon {
     case .forgetOccupants:
       runtime.occupants = []
       runtime.occupantSearch = nil
-    case .redefine: runtime.redefine(graph.machines[service].definition)
+    case .redefine:
+      runtime.redefine(graph.machines[service].definition)
+      if runtime.files != nil || graph.isWanted(service) { watchFiles(of: service) }
     case .settle(let settlement): settle(settlement, service)
     case .log(let level, let kind, let message): log(level, kind, service: service, message)
     }
@@ -110,6 +116,27 @@ extension Daemon {
     runtime.keeper?.sweep()
     report(round.refusals, for: runtime)
     let strays = describe(round.found, of: service).map { stray in
+      var stray = stray
+      stray.refusal = round.refusals[stray.identity].map { SystemError.text($0.code) }
+      return stray
+    }
+    tell(strays, of: service)
+  }
+
+  /// One by one: neither the cgroup, nor the process group, nor the keeper knows whom to spare.
+  private func killStrays(of service: Int, sparing spared: Set<ProcessIdentity>) {
+    guard let roots = roots(of: service) else { return tell([], of: service) }
+    let round = sweeper(of: service).killAll(main: nil) { visitor in
+      var below: Set<Int32> = []
+      Descendants.visit(roots) { descendant in
+        let isSpared = spared.contains(descendant.stat.identity) || below.contains(descendant.stat.parent)
+        if isSpared { below.insert(descendant.stat.pid) } else { visitor(descendant) }
+      }
+    }
+    report(round.refusals, for: runtimes[service])
+    let met = Set(round.found.map(\.stat.identity))
+    let others = descendants(of: service).filter { !met.contains($0.stat.identity) }
+    let strays = describe(round.found + others, of: service).map { stray in
       var stray = stray
       stray.refusal = round.refusals[stray.identity].map { SystemError.text($0.code) }
       return stray
@@ -172,6 +199,7 @@ extension Daemon {
 
   /// The report of a relaunch or a stop, below its line; the strays have lines of their own.
   private func logReport(_ settlement: Settlement, of runtime: ServiceRuntime) {
+    if log.isConsole { return logBriefly(settlement, of: runtime) }
     let report: RelaunchReport
     switch settlement {
     case .running(let running): report = running
@@ -183,6 +211,14 @@ extension Daemon {
       .info, service: runtime.definition.name, generation: report.generation, pid: report.pid,
       "what was found and done", lines: ReportText.details(report).map { String($0.dropFirst(2)) },
       kind: .relaunchReport)
+  }
+
+  /// One line for people at a desk.
+  private func logBriefly(_ settlement: Settlement, of runtime: ServiceRuntime) {
+    guard case .running(let report) = settlement else { return }
+    log.log(
+      .info, service: runtime.definition.name, generation: report.generation, pid: report.pid,
+      BriefReport.line(report))
   }
 
   private func noteState(of service: Int) {

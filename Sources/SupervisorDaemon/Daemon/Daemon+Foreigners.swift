@@ -11,10 +11,11 @@ extension Daemon {
       guard let self else { return }
       let pids = Set(result?.holders.map(\.pid) ?? [])
       let occupants = pids.sorted().compactMap { pid in
-        ProcessDescription.of(pid).map {
-          Occupant(
-            identity: $0.identity,
-            description: $0.description + self.ownership(of: pid))
+        ProcessDescription.of(pid).map { process in
+          var occupant = Occupant(
+            identity: process.identity, description: process.description + self.ownership(of: pid))
+          if self.retained(above: pid, of: service) != nil { occupant.standing = .reported }
+          return occupant
         }
       }
       self.deliver(.occupantsNamed(occupants), to: service)

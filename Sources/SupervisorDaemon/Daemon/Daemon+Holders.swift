@@ -57,8 +57,10 @@ extension Daemon {
     guard let service = owner(of: record.pid) else { return }
     record.service = runtimes[service].definition.name
     // It holds the listener for the next daemon, and serves nobody.
-    if keepers[record.pid] != nil { record.command = "keeper of \(runtimes[service].definition.name)" }
-    record.generation = generation(of: service)
+    if keepers[record.pid] != nil || retainedKeepers[record.pid] != nil {
+      record.command = "keeper of \(runtimes[service].definition.name)"
+    }
+    record.generation = retained(above: record.pid, of: service)?.generation ?? generation(of: service)
   }
 
   func answerHolders(_ call: ControlCall) throws(ControlCall.AlreadyAnswered) {

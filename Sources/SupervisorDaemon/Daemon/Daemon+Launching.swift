@@ -16,16 +16,22 @@ extension Daemon {
     runtime.leakTimer = nil
     runtime.saidLeak = false
     runtime.statusText = nil
+    runtime.claimedSockets = []
+    runtime.discoveryTimer = nil
+    watchFiles(of: service)
     do {
       try leaveHeadroom()
-      let listeners = runtime.definition.sockets.flatMap { sockets.listeners(of: $0) }
-      if let lost = listeners.first(where: { !$0.isOpen }) {
+      let all = runtime.definition.sockets.flatMap { sockets.listeners(of: $0) }
+      // What was discovered its program does not expect before it binds it.
+      let listeners = all.filter { !sockets.isDiscovered($0.socket) }
+      if let lost = all.first(where: { !$0.isOpen }) {
         throw StartupError(
           description: "socket \"\(lost.socket)\" (\(lost.address)) is lost; it is opened anew when it can be"
         )
       }
       var request = try LaunchPreparation.request(
-        for: runtime.definition, generation: generation, context: launchContext(runtime.definition, listeners)
+        for: runtime.definition, generation: generation,
+        context: try launchContext(runtime.definition, listeners)
       )
       if let limit = descriptorLimit, !request.limits.contains(where: { $0.resource == limit.resource }) {
         request.limits.append(limit)
@@ -34,7 +40,11 @@ extension Daemon {
         request.survival = .held(fingerprint: fingerprint(of: runtime.definition))
       }
       let output = try runtime.log.descriptorForLaunch()
-      let given = descriptors(for: runtime.definition.pass, output.number, listeners)
+      let given =
+        runtime.definition.usesTerminal
+        ? [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]
+          + descriptors(for: runtime.definition.pass, output.number, listeners).dropFirst(3)
+        : descriptors(for: runtime.definition.pass, output.number, listeners)
       let keeper = try makeKeeper(
         request, given, belongings(for: runtime, listeners),
         makeCgroup(of: service, generation: generation))
@@ -88,7 +98,7 @@ extension Daemon {
     if runtime.definition.readiness == .notify { result.notify = notify.number }
     result.output = runtime.log.readingEnd
     // What is not among the descriptors from 3 on, of which the keeper keeps its own.
-    if runtime.definition.pass.descriptors != .fromThree { result.listener = listeners.first?.number }
+    if runtime.definition.pass.descriptors != .fromThree { result.listeners = listeners.map(\.number) }
     return result
   }
 
@@ -97,13 +107,16 @@ extension Daemon {
     if cl_descriptors_left(Self.reservedDescriptors) == -1 { throw SystemError("launch") }
   }
 
-  private func launchContext(_ definition: ServiceDefinition, _ listeners: [Listener]) -> LaunchContext {
+  private func launchContext(
+    _ definition: ServiceDefinition, _ listeners: [Listener]
+  ) throws(SystemError) -> LaunchContext {
     var context = LaunchContext()
     context.sockets = listeners.map { PassedSocket(name: $0.socket, address: $0.address) }
     context.allSockets = configuration.sockets
     context.environment = environment
     context.acceptProgram = programs.accept
     if definition.readiness == .notify { context.notifySocket = notify.path }
+    context.einhornSocket = try einhornPath(for: definition)
     return context
   }
 
@@ -150,7 +163,7 @@ extension Daemon {
       return
     }
     runtime.log.drainNow()
-    runtime.lastLines = runtime.log.recentLines(Self.lastLineCount)
+    runtime.lastLines = runtime.log.lastLines(Self.lastLineCount)
   }
 
   /// SIGCHLD: reaps until nobody is dead, for signals coalesce; also those who were never ours (PID 1, signal(7)).
@@ -163,6 +176,8 @@ extension Daemon {
         resumeKeeper(pid)
       } else if let service = keepers.removeValue(forKey: pid) {
         keeperExited(service, ExitReason(code: code, status: status))
+      } else if let service = retainedKeepers[pid] {
+        retainedKeeperExited(pid, ExitReason(code: code, status: status), of: service)
       } else if let reaped = otherChildren.removeValue(forKey: pid) {
         reaped()
       } else {
@@ -174,7 +189,7 @@ extension Daemon {
 
   /// Somebody stopped a keeper: it goes on at once.
   private func resumeKeeper(_ pid: pid_t) {
-    guard let service = keepers[pid], let keeper = runtimes[service].keeper else { return }
+    guard let (service, keeper) = keeper(pid) else { return }
     log.log(
       .warning, service: runtimes[service].definition.name, generation: keeper.generation, pid: pid,
       "its keeper was stopped; it is continued", kind: .keeperStopped)
@@ -203,6 +218,7 @@ extension Daemon {
   func finishGeneration(_ service: Int, _ generation: Int) {
     runtimes[service].adopted = .no
     runtimes[service].interception = nil
+    runtimes[service].discoveryTimer = nil
     // The last words of a generation are its own: a line that it did not finish ends here.
     runtimes[service].log.drainNow()
     if leaveCgroup(of: service) == .populated { return sweepRemnant(of: service) }
@@ -245,15 +261,20 @@ extension Daemon {
   /// Children of the daemon that are neither keepers nor helpers of ours: what a killed keeper left to its subreaper.
   func orphans() -> [Int32] {
     ProcessTable.children(of: getpid(), thread: getpid()).filter {
-      keepers[$0] == nil && otherChildren[$0] == nil
+      keepers[$0] == nil && retainedKeepers[$0] == nil && otherChildren[$0] == nil
     }
   }
 
   /// The service whose keeper is above a process, found through the parents; nil for a stranger.
   func owner(of pid: Int32) -> Int? {
+    keeper(above: pid).flatMap { keepers[$0] ?? retainedKeepers[$0] }
+  }
+
+  /// The keeper above a process, of whatever generation, or the process itself if it is one.
+  func keeper(above pid: Int32) -> Int32? {
     var pid = pid
     for _ in 0..<Self.longestLineage {
-      if let service = keepers[pid] { return service }
+      if keepers[pid] != nil || retainedKeepers[pid] != nil { return pid }
       guard pid > 1, let stat = ProcessTable.stat(of: pid) else { return nil }
       pid = stat.parent
     }

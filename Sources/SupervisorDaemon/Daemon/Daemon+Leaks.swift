@@ -15,8 +15,14 @@ extension Daemon {
       runtime.leakTimer = try loop.timer(at: Clock.now() + delay, priority: .logs) { [weak self] in
         runtime.leakTimer = nil
         guard let self else { return }
-        self.warnOfLeaks(of: service)
-        if !runtime.saidLeak { self.lookForLeaks(of: service, after: Array(delays.dropFirst())) }
+        if !runtime.saidLeak { self.warnOfLeaks(of: service) }
+        // Who lives on of an earlier generation may have been about to accept.
+        if let ended = self.endAcceptingRetained(of: service) {
+          self.log(.warning, .straySwept, service: service, ended)
+        }
+        if !runtime.saidLeak || !runtime.retained.isEmpty {
+          self.lookForLeaks(of: service, after: Array(delays.dropFirst()))
+        }
       }
     } catch {
       report([error], for: runtime)

@@ -25,6 +25,7 @@ extension Daemon {
 
   /// Why a replacement would mix with something that is under way; nil when nothing is.
   var reexecRefusal: String? {
+    if observer != nil { return "it is a run at a desk; end it and start it again" }
     if shutdown != .notAsked { return "it is stopping" }
     if reload != nil || !waitingReloads.isEmpty || graph.isBetweenConfigurations {
       return "the configuration is being reloaded"
@@ -131,12 +132,14 @@ extension Daemon {
     for service in graph.present {
       services[runtimes[service].definition.name] = runtimes[service].record(recentBytes: recentBytes)
     }
-    return HandoverState(
+    var state = HandoverState(
       pid: ownPID, token: token, origin: origin, began: began, held: Clock.now(),
       descriptorLimit: descriptorLimit, graph: graph.snapshot, services: services,
       listeners: sockets.snapshot,
       notify: notify.snapshot, control: control.snapshot, unsent: logs.unsent,
       otherChildren: Array(otherChildren.keys), hasReturned: unit.hasReturned)
+    state.einhorn = einhorn?.snapshot
+    return state
   }
 
   /// What services last wrote goes along, so much of each, and so much of all.
@@ -156,6 +159,7 @@ extension ServiceRuntime {
     record.filter = interception?.number
     record.interceptionRemarks = interceptionRemarks
     record.looksForLeaks = leakTimer != nil
+    if !retained.isEmpty { record.retained = retained.map(\.snapshot) }
     return record
   }
 }

@@ -21,6 +21,10 @@ extension Daemon {
       request.call?.fail(.failed, "the daemon is stopping")
       return
     }
+    if observer != nil {
+      request.call?.fail(.failed, "it is a run at a desk, made of its arguments; end it and start it again")
+      return
+    }
     if reload == nil { return begin(request) }
     if request.call == nil, waitingReloads.contains(where: { $0.call == nil }) { return }
     guard waitingReloads.count < Self.waitingReloads else {
@@ -135,6 +139,9 @@ extension Daemon {
     reload.awaited = Set(again + stopped + reload.removed)
     reload.phase = .stopping
     listen(to: reload, relaunchedNow + reload.removed)
+    for service in reload.removed {
+      endRetained(of: service, because: "the configuration does not have the service any more")
+    }
     // All of it is on its way before anybody looks whether it has settled.
     let now = Clock.now()
     perform(

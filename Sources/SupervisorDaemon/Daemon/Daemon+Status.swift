@@ -24,6 +24,11 @@ extension Daemon {
     if let use = runtime.cgroup?.use {
       (status.memory, status.cpu, status.tasks) = (use.memory, use.cpu, use.tasks)
     }
+    if !runtime.retained.isEmpty {
+      status.retained = runtime.retained.map {
+        RetainedStatus(generation: $0.generation, keeper: $0.keeper.pid, strays: $0.strays)
+      }
+    }
     return status
   }
 
@@ -81,15 +86,30 @@ extension Daemon {
   func answerTree(_ call: ControlCall) throws(ControlCall.AlreadyAnswered) {
     let selection = try call.parameters(as: ServiceSelection.self)
     guard let services = select(selection.names, all: selection.all, for: call) else { return }
-    call.reply(TreeReply(trees: services.map { tree(of: $0) }))
+    call.reply(TreeReply(trees: services.flatMap { [tree(of: $0)] + retainedTrees(of: $0) }))
   }
 
-  private func tree(of service: Int) -> ServiceTree {
-    let found = descendants(of: service)
+  private func retainedTrees(of service: Int) -> [ServiceTree] {
+    runtimes[service].retained.map { retained in
+      var tree = ServiceTree(
+        service: runtimes[service].definition.name, generation: retained.generation,
+        keeper: retained.keeper.pid, processes: processes(retained.descendants, of: service))
+      tree.retained = true
+      return tree
+    }
+  }
+
+  func tree(of service: Int) -> ServiceTree {
+    ServiceTree(
+      service: runtimes[service].definition.name, generation: generation(of: service),
+      keeper: runtimes[service].keeper?.pid, processes: processes(descendants(of: service), of: service))
+  }
+
+  private func processes(_ found: [Descendant], of service: Int) -> [TreeProcess] {
     let held = found.isEmpty ? [:] : heldSockets(by: found.map(\.stat.pid), of: service)
     let leaks = leaks(in: found, of: service)
     let users = UserNames.read()
-    let processes = found.map { descendant in
+    return found.map { descendant in
       let pid = descendant.stat.pid
       var process = TreeProcess(
         pid: pid, parent: descendant.stat.parent, depth: descendant.depth,
@@ -101,8 +121,5 @@ extension Daemon {
       process.leaks = leaks.contains(pid) ? true : nil
       return process
     }
-    return ServiceTree(
-      service: runtimes[service].definition.name, generation: generation(of: service),
-      keeper: runtimes[service].keeper?.pid, processes: processes)
   }
 }

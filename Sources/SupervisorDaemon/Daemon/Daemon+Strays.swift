@@ -1,5 +1,6 @@
 // Who is left of a generation, told so that a person understands: what it holds, and how it escaped.
 
+import Glibc
 import Supervisor
 
 extension Daemon {
@@ -29,14 +30,41 @@ extension Daemon {
       stray.held = held[pid] ?? []
       runtime.describedStrays[descendant.stat.identity] = stray
     }
+    if runtime.definition.maySpare { describeUse(by: found, new, of: runtime) }
     return found.map { runtime.describedStrays[$0.stat.identity] ?? outline($0, of: service) }
+  }
+
+  /// What the new ones do at owned listeners, and those of whom that was not clear.
+  private func describeUse(
+    by found: [Descendant], _ new: some Sequence<Descendant>, of runtime: ServiceRuntime
+  ) {
+    let unclear = found.map(\.stat.identity).filter { runtime.describedStrays[$0]?.use == .unclear }
+    let identities = unclear + new.map(\.stat.identity)
+    for (pid, finding) in useOfOwned(among: identities.map(\.pid)) {
+      guard let identity = identities.first(where: { $0.pid == pid }) else { continue }
+      switch finding {
+      case .doesNot: runtime.describedStrays[identity]?.use = .none
+      case .runs: runtime.describedStrays[identity]?.use = .unclear
+      case .waits:
+        runtime.describedStrays[identity]?.use = .accepts
+        runtime.describedStrays[identity]?.remark += ", accepts there"
+      }
+    }
   }
 
   /// What its stat file says: enough for one of thousands.
   private func outline(_ descendant: Descendant, of service: Int) -> Stray {
-    Stray(
+    var stray = Stray(
       identity: descendant.stat.identity, command: "[\(ProcessTable.printable(descendant.stat.name))]",
       remark: remark(descendant, of: service))
+    stray.parent = descendant.stat.parent
+    let patterns = runtimes[service].definition.strayAllow
+    stray.isAllowed =
+      !patterns.isEmpty
+      && ProcessTable.names(of: descendant.stat).contains { name in
+        patterns.contains { fnmatch($0, name, 0) == 0 }
+      }
+    return stray
   }
 
   /// "127.0.0.1:22222 as fd 4", for each process and each owned or guarded address.

@@ -32,6 +32,7 @@ extension Daemon {
     do throws(SystemError) {
       if let output = survivor.takeOutput() { try runtime.log.takeOver(output) }
       try listenToFormer(survivor.keeper, of: service)
+      if let filter = survivor.takeFilter() { try answerBinds(of: service, filter) }
     } catch {
       report([error], for: runtime)
     }
@@ -111,27 +112,50 @@ extension Daemon {
   /// A keeper that nobody of the configuration wants: it ends by itself, and is watched until then.
   private func endLeftover(_ survivor: Survivor) {
     let keeper = survivor.keeper
+    if retainIfWanted(survivor) { return }
     let name = "\(ProcessTable.printable(survivor.left.service))/\(survivor.left.generation)"
+    log.log(
+      .notice, "\(name), which a daemon before this one launched, is not in the configuration: it is ended",
+      kind: .leftoverEnded)
+    end(keeper, name)
+  }
+
+  /// The older one of several keepers of a service has strays that were to live on, and may.
+  private func retainIfWanted(_ survivor: Survivor) -> Bool {
+    let left = survivor.left
+    guard let service = service(named: left.service), runtimes[service].definition.maySpare,
+      left.intent == .held, left.exit != nil
+    else { return false }
+    let cgroup = adoptCgroup(ofRetained: left.generation, of: service)
+    let retained = RetainedGeneration(survivor.keeper, [], nil, cgroup)
+    watch(retained, of: service)
+    log.log(
+      .notice, service: left.service, generation: left.generation,
+      "strays of generation \(left.generation) live on below their keeper", kind: .takenOver)
+    return true
+  }
+
+  /// The keeper ends everybody below it, and is watched until then.
+  func end(_ keeper: Keeper, _ name: String, holding retained: RetainedGeneration? = nil) {
     keeper.sweep()
     do throws(SystemError) {
       let source = try loop.watch(keeper.connection, priority: .processes) { [weak self] events in
         while keeper.receive() != nil {}
         if events.contains(.hungUp) { self?.leftoverEnded(keeper, name) }
       }
-      leftovers[name] = Leftover(keeper: keeper, source: source)
-      log.log(
-        .notice, "\(name), which a daemon before this one launched, is not in the configuration: it is ended",
-        kind: .leftoverEnded)
+      leftovers[name] = Leftover(keeper: keeper, source: source, retained: retained)
     } catch {
-      log.log(.error, "\(name), which a daemon before this one launched, is told to end; \(error)")
+      log.log(.error, "\(name) is told to end; \(error)")
     }
   }
 
   private func leftoverEnded(_ keeper: Keeper, _ name: String) {
     while keeper.receive() != nil {}
     keeper.removeDoor()
+    if let cgroup = leftovers[name]?.retained?.cgroup { _ = cgroups.remove(cgroup) }
     leftovers[name] = nil
     sweepCgroup(leftBy: keeper)
+    afterEvents()
     if keeper.hasEmptied {
       log.log(.notice, "\(name) is gone")
     } else {
@@ -169,10 +193,13 @@ extension Daemon {
 /// A keeper that belongs to no service of ours, until it is gone.
 final class Leftover {
   let keeper: Keeper
+  /// What it was of a service of ours before that; nil for one that another daemon launched.
+  let retained: RetainedGeneration?
   private let source: EventSource
 
-  init(keeper: Keeper, source: EventSource) {
+  init(keeper: Keeper, source: EventSource, retained: RetainedGeneration?) {
     self.keeper = keeper
+    self.retained = retained
     self.source = source
   }
 

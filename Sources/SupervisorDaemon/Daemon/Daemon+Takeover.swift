@@ -31,6 +31,7 @@ extension Daemon {
     where state.services[runtimes[service].definition.name]?.looksForLeaks == true {
       lookForLeaks(of: service, after: Self.leakDelays)
     }
+    watchFilesOfAll()
     // Those who died meanwhile: their signal may be lost, what their keepers said is not.
     reap()
     for call in calls { goOn(with: call, state, failure: fallBack.inheritance.failure) }
@@ -64,10 +65,21 @@ extension Daemon {
       }
       let record = state.services[runtime.definition.name]
       if let filter = record?.filter { try answerBinds(of: service, FileDescriptor(owning: filter)) }
+      for retained in record?.retained ?? [] { try takeOver(retained, of: service) }
       runtime.interceptionRemarks = record?.interceptionRemarks ?? []
     }
     try notify.begin(in: loop)
+    if let snapshot = state.einhorn { try restoreEinhorn(snapshot) }
     return try control?.begin() ?? []
+  }
+
+  private func takeOver(_ record: HandoverState.Retained, of service: Int) throws(SystemError) {
+    let filter = try record.filter.map { (number) throws(SystemError) in
+      try makeInterception(of: service, FileDescriptor(owning: number))
+    }
+    let keeper = Keeper(restoring: record.keeper, in: keeperFolder)
+    let cgroup = adoptCgroup(ofRetained: keeper.generation, of: service)
+    watch(RetainedGeneration(keeper, record.strays, filter, cgroup), of: service)
   }
 
   /// A call that came along.
@@ -81,7 +93,8 @@ extension Daemon {
         ReexecReply(
           from: state.version, to: Product.version, pid: ownPID, services: keptServices,
           milliseconds: (now - state.began).milliseconds, pause: (now - state.held).milliseconds))
-    case .status, .start, .stop, .restart, .reload, .signal, .wait, .sockets, .holders, .free, .tree, .doctor,
+    case .status, .start, .stop, .restart, .reload, .signal, .wait, .attach, .sockets, .holders, .free, .tree,
+      .doctor,
       .reloadConfig, .shutdown:
       call.fail(.failed, Self.askAgain)
     }

@@ -11,7 +11,9 @@ extension Daemon {
     // One that was opened anew is not in the descriptor store yet.
     if !repaired.isEmpty { keepListeners() }
     var result = Verification(.clear, repaired: repaired)
-    if let finding = occupyingAbandoned(service) ?? holdingOrphans(listeners) ?? leftover(of: service) {
+    if let finding = occupyingAbandoned(service) ?? holdingOrphans(listeners) ?? leftover(of: service)
+      ?? holdingRetained(of: service)
+    {
       result.verdict = .occupied(finding)
     }
     let entries = ownedEntries(listeners)

@@ -26,6 +26,9 @@ package final class Daemon {
   /// What a successor has to know of the start, and of the configuration as it was read.
   var origin: DaemonOrigin
 
+  /// Hears of everything: a run at a desk; nil for a daemon of a machine.
+  weak var observer: (any DaemonObserver)?
+
   /// Whoever started the daemon and wants to be told, sd_notify(3).
   let unit: UnitLink
   var graph: ServiceGraph
@@ -35,7 +38,9 @@ package final class Daemon {
   var waitingReloads: [Reload.Request] = []
   /// The service of each keeper that was not reaped yet, by the keeper's pid.
   var keepers: [Int32: Int] = [:]
-  /// Keepers of daemons before this one that no service wants, by what they keep.
+  /// Likewise, of those whose generations are over and who are above strays that live on.
+  var retainedKeepers: [Int32: Int] = [:]
+  /// Keepers that no service wants, by what they keep.
   var leftovers: [String: Leftover] = [:]
   /// Where the keepers of this daemon are found by the next one.
   let keeperFolder: KeeperFolder
@@ -46,13 +51,18 @@ package final class Daemon {
   var shutdown = Shutdown.notAsked
   /// A successor that shows whether it can take over.
   var rehearsal: Rehearsal?
+  /// Why no filter could be installed, an errno that the log has told.
+  var interceptionObstacle: Int32?
 
   let notify: NotifySocket
+  var einhorn: EinhornSocket?
   private(set) var control: ControlServer?
   private let beginning: Beginning
   /// Calls and searches that are under way.
   var requests = OpenRequests()
   private var signals: [EventSource] = []
+  /// How long the end of the daemon waits for keepers that no service wants.
+  var leftoverTimer: LeftoverTimer = .unset
   /// Those of daemons before this one, until they are taken over.
   private var survivors: [Survivor] = []
 
@@ -71,6 +81,10 @@ package final class Daemon {
   /// look to look.
   static let leakDelays: [Duration] = [.seconds(1), .seconds(9), .seconds(50)]
 
+  /// Between the end of all services and that of the daemon: keepers sweep within `stray_timeout` and a moment.
+  static let leftoverPatience: Duration = .seconds(10)
+
+  enum LeftoverTimer { case unset, armed(EventSource), over }
   enum Shutdown { case notAsked, underWay, hurried, done }
 
   /// Whether `run` starts the services, or goes on with those of the program before.
@@ -181,8 +195,14 @@ package final class Daemon {
       try loop.signal(SIGCHLD, priority: .processes) { [weak self] in self?.reap() },
       try loop.signal(SIGTERM) { [weak self] in self?.beginShutdown(because: "SIGTERM") },
       try loop.signal(SIGINT) { [weak self] in self?.beginShutdown(because: "SIGINT") },
-      try loop.signal(SIGHUP) { [weak self] in self?.reloadConfiguration(.init(because: "SIGHUP")) },
+      try loop.signal(SIGHUP) { [weak self] in self?.hungUp() },
     ]
+  }
+
+  /// The terminal of a run is gone; any other daemon is asked to read its configuration again.
+  private func hungUp() {
+    if observer != nil { return beginShutdown(because: "SIGHUP") }
+    reloadConfiguration(.init(because: "SIGHUP"))
   }
 
   private func start() throws(SystemError) {
@@ -197,6 +217,7 @@ package final class Daemon {
     feedWatchdog()
     takeOver(survivors)
     survivors = []
+    watchFilesOfAll()
     begin(runtimes.indices.filter { runtimes[$0].definition.autostart })
   }
 
@@ -207,6 +228,8 @@ package final class Daemon {
       shutdown = .underWay
       log.log(.notice, "\(reason): stopping all services", kind: .daemonStopping)
       tellSystemdOfStop()
+      for service in graph.present { endRetained(of: service, because: "the daemon stops") }
+      endWatches()
       perform(graph.stop(graph.present, at: Clock.now()))
       afterEvents()
     case .underWay:
@@ -222,9 +245,10 @@ package final class Daemon {
   func afterEvents() {
     sayReadyInTime()
     advanceReload()
-    guard shutdown == .underWay || shutdown == .hurried, graph.isAtRest else { return }
+    observer?.eventsHandled(of: self)
+    guard shutdown == .underWay || shutdown == .hurried, graph.isAtRest, leftoversAreDone else { return }
     shutdown = .done
-    loop.exit(0)
+    loop.exit(observer?.exitStatus(of: self) ?? 0)
   }
 
   private func end() {

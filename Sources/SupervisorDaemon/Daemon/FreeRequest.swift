@@ -130,7 +130,8 @@ extension Daemon {
   private func refusal(_ pid: Int32) -> String? {
     if pid == ownPID { return "it is this daemon; the address is an owned socket" }
     if pid == 1 { return "it is PID 1; stop its socket unit instead" }
-    if let service = owner(of: pid) {
+    // Who lives on of an earlier generation is not ended by a stop.
+    if let service = owner(of: pid), retainedKeepers[pid] != nil || retained(above: pid, of: service) == nil {
       return "it belongs to service \(runtimes[service].definition.name); use stop instead"
     }
     return nil

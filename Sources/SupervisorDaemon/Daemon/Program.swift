@@ -14,6 +14,7 @@ package enum Program {
     before the next one.
 
     usage: fdsupervisord [--config FILE] [--control SOCKET] [--check [--json]]
+           fdsupervisord run [OPTIONS] -- COMMAND      while you develop; see fdsupervisord run --help
 
       --config FILE     the configuration; default: /etc/fdsupervisord.toml for root, else
                         $XDG_CONFIG_HOME/fdsupervisord.toml (~/.config where that is not set);
@@ -33,7 +34,8 @@ package enum Program {
 
     """
 
-  package static func main() -> Never {
+  /// What has to hold before anything else is done, whatever the words say.
+  package static func prepare() {
     // Neither a reader of our output that went away, nor a terminal we are in the background of, nor the size of a
     // file may end or stop us: each comes back as the errno of a write.
     for number in [SIGPIPE, SIGTTOU, SIGXFSZ] { signal(number, SIG_IGN) }
@@ -43,6 +45,10 @@ package enum Program {
     // Whoever started us may have ignored it, and then the kernel would tell us of no child's end (waitpid(2)).
     signal(SIGCHLD, SIG_DFL)
     StandardDescriptors.fill()
+  }
+
+  /// The daemon, after `prepare()`.
+  package static func main() -> Never {
     switch Arguments.parse(Array(CommandLine.arguments.dropFirst())) {
     case .failure(let error):
       complain("fdsupervisord: \(error.description); see fdsupervisord --help")

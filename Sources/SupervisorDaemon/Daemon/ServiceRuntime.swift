@@ -16,6 +16,10 @@ final class ServiceRuntime {
   var interception: Interception?
   /// What was said of them in this generation.
   var interceptionRemarks: Set<String> = []
+  /// The sockets that this generation bound.
+  var claimedSockets: Set<String> = []
+  /// When it is over, discovered sockets that this generation did not bind are closed.
+  var discoveryTimer: EventSource?
   /// Its keeper was killed: what it kept is a child of the daemon now, or of somebody else.
   var adopted: Adopted = .no
   /// Tells of the main process's death when the keeper is not our child.
@@ -28,11 +32,22 @@ final class ServiceRuntime {
   /// What was told of missing cgroups and limits: once is enough.
   var cgroupRemark: String?
   var timer: EventSource?
+  /// Changes of files that restart it.
+  var files: FileWatch?
+  var restartLoop = RestartLoop()
+  /// The files are still changing for which it is being restarted.
+  var isAheadOfBurst = false
+  /// The next launch waits until they are quiet.
+  var heldVerification = HeldVerification.no
+  /// Why there is no watch: once is enough.
+  var watchRemark: String?
   var sweeper: Sweeper?
   /// Strays of this generation of whom it was logged that they can't be signalled.
   var reportedRefusals: Set<ProcessIdentity> = []
   /// What was found out about strays of this generation; a look is taken often, and costs more than they do.
   var describedStrays: [ProcessIdentity: Stray] = [:]
+  /// Generations that are over, and of whom somebody lives on.
+  var retained: [RetainedGeneration] = []
   /// Foreign processes that have a guarded port.
   var occupants: [OccupantWatch] = []
   /// The walk that finds them, or looks for strangers with our listener.
@@ -66,13 +81,14 @@ final class ServiceRuntime {
   }
 
   enum Adopted: String { case no, yes, elsewhere }
+  enum HeldVerification { case no, held }
   enum CgroupKill { case notTried, tried }
   enum Remnant { case no, yes }
 
   /// The last lines, once: they belong to the first message that tells of the failure.
   func takeUnsaidLines() -> [String] {
     defer { unsaidLines = [] }
-    return unsaidLines
+    return log.isOnConsole ? [] : unsaidLines
   }
 
   /// The machine took over a new definition.

@@ -25,6 +25,8 @@ package struct HandoverState: Sendable, Codable {
   package var services: [String: ServiceRecord]
   package var listeners: [Listener.Snapshot]
   package var notify: NotifySocket.Snapshot
+  /// Where workers acknowledge as Einhorn has it.
+  package var einhorn: EinhornSocket.Snapshot?
   package var control: ControlServer.Snapshot
   /// Of the daemon's own log.
   package var unsent: NonBlockingOutput.Unsent
@@ -53,6 +55,8 @@ package struct HandoverState: Sendable, Codable {
     package var filter: CInt?
     package var interceptionRemarks: Set<String>?
     package var looksForLeaks: Bool?
+    /// Keepers of generations that are over.
+    package var retained: [Retained]?
 
     package init(
       keeper: Keeper.Snapshot?, orphanedMain: Keeper.MainProcess.Snapshot?, adopted: String,
@@ -77,8 +81,22 @@ package struct HandoverState: Sendable, Codable {
 
     var descriptors: [CInt] {
       [keeper?.connection, keeper?.main?.descriptor, orphanedMain?.descriptor, filter].compactMap { $0 }
-        + log.descriptors
+        + (retained ?? []).flatMap(\.descriptors) + log.descriptors
     }
+  }
+
+  /// A generation that is over, and of whom somebody lives on.
+  package struct Retained: Sendable, Codable {
+    package var keeper: Keeper.Snapshot
+    package var strays: [RelaunchReport.StrayRecord]
+    /// The listening end of the filter for bind(2).
+    package var filter: CInt?
+
+    package init(keeper: Keeper.Snapshot, strays: [RelaunchReport.StrayRecord], filter: CInt?) {
+      (self.keeper, self.strays, self.filter) = (keeper, strays, filter)
+    }
+
+    var descriptors: [CInt] { [keeper.connection, keeper.main?.descriptor, filter].compactMap(\.self) }
   }
 
   package init(
@@ -109,13 +127,14 @@ package struct HandoverState: Sendable, Codable {
   /// All that have to stay open.
   package var descriptors: [CInt] {
     listeners.compactMap(\.descriptor) + notify.descriptors + control.descriptors
+      + (einhorn.map { [$0.descriptor] } ?? [])
       + services.values.flatMap(\.descriptors)
   }
 
   /// Keepers that run can't be replaced: who goes on with them has to understand them.
   package func checkKeepers() throws(HandoverError) {
     let isSame = keeperMessageSize == Keeper.messageSize && keeperVersion == Keeper.wireVersion
-    guard !isSame, services.values.contains(where: { $0.keeper != nil })
+    guard !isSame, services.values.contains(where: { $0.keeper != nil || $0.retained?.isEmpty == false })
     else {
       return
     }

@@ -35,7 +35,7 @@ extension SocketAddress {
   fileprivate var hasWildcard: Bool { ip?.isWildcard == true }
 
   /// The same address, however it is spelled.
-  fileprivate func isSame(as other: SocketAddress) -> Bool {
+  func isSame(as other: SocketAddress) -> Bool {
     switch (self, other) {
     case (.tcp(let a, let p), .tcp(let b, let q)), (.udp(let a, let p), .udp(let b, let q)):
       p == q && a.unmapped.isSame(as: b.unmapped)

@@ -18,7 +18,19 @@ package final class DaemonLog {
   private static let waitingLimit = 256
 
   /// How a line of text says its level.
-  package enum Style: Sendable { case plain, coloured, prioritized }
+  package enum Style {
+    case plain, coloured, prioritized
+    /// For people at a desk: "web  > generation 2 is ready"; also for those who look from elsewhere.
+    case console(LogContext.Colours, ConsoleTap)
+  }
+
+  /// Of the longest name, for a console.
+  var nameWidth = 0
+
+  /// Whether one line a relaunch is wanted, in place of its details.
+  package var isConsole: Bool {
+    if case .console = style { true } else { false }
+  }
 
   /// With a journal, entries go there, and to `output` only what journald does not take.
   package init(
@@ -35,7 +47,7 @@ package final class DaemonLog {
     _ level: LogLevel, service: String? = nil, generation: Int? = nil, pid: Int32? = nil,
     _ message: @autoclosure () -> String, lines: [String] = [], kind: EventKind? = nil
   ) {
-    guard level <= threshold else { return }
+    guard level <= threshold, !isConsole || level <= .warning || !ConsoleLine.isNoise(kind) else { return }
     let text = [ProcessTable.printable(message())] + lines.map { "  | " + LogText.text(of: Array($0.utf8)) }
     let service = service.map(ProcessTable.printable)
     if let journal {
@@ -67,11 +79,24 @@ package final class DaemonLog {
   }
 
   private func write(_ level: LogLevel, service: String?, _ text: [String]) {
+    if case .console(let colours, let tap) = style {
+      let lines = text.map {
+        ConsoleLine(service: service ?? "", kind: .event(level), text: Array($0.utf8))
+      }
+      var bytes: [UInt8] = []
+      for line in lines {
+        line.appended(to: &bytes, colours: colours, width: nameWidth)
+        bytes.append(newline)
+      }
+      output.write(bytes)
+      return tap.put(lines)
+    }
     let name = "fdsupervisord: " + (service.map { "\($0): " } ?? "")
     let lines = text.map { line in
       switch style {
       case .plain: name + line + "\n"
       case .prioritized: "<\(level.rawValue)>" + name + line + "\n"
+      case .console: line + "\n"
       case .coloured: Self.colour(level).map { "\($0)\(name)\(line)\u{1B}[0m\n" } ?? name + line + "\n"
       }
     }

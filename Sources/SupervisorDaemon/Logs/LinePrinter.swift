@@ -6,7 +6,6 @@ import Supervisor
 final class LinePrinter {
   /// Bytes that are put together before they are handed on.
   private static let batch = 32 << 10
-  private static let longestPadding = 24
 
   private let service: String
   private unowned let context: LogContext
@@ -18,32 +17,45 @@ final class LinePrinter {
   init(service: String, in context: LogContext, partial: [UInt8] = []) {
     lines = LineAssembly(partial: partial)
     (self.service, self.context) = (ProcessTable.printable(service), context)
-    context.nameWidth = max(context.nameWidth, min(service.count, Self.longestPadding))
+    context.alignNames([service])
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) {
     let prefix = prefix()
     var text: [UInt8] = []
+    var tapped: [ConsoleLine] = []
     lines.add(bytes) { line in
       append(line, prefix, to: &text)
+      if context.tap != nil { tapped.append(consoleLine(line)) }
       if text.count >= Self.batch {
         context.output.write(text)
         text.removeAll(keepingCapacity: true)
       }
     }
     context.output.write(text)
+    context.tap?.put(tapped)
   }
 
   /// Ends a partial line.
   func finishLine() {
     var text: [UInt8] = []
-    lines.finish { append($0, prefix(), to: &text) }
+    lines.finish {
+      append($0, prefix(), to: &text)
+      context.tap?.put([consoleLine($0)])
+    }
     context.output.write(text)
+  }
+
+  private func consoleLine(_ line: UnsafeRawBufferPointer) -> ConsoleLine {
+    ConsoleLine(service: service, kind: .output, text: Array(line))
   }
 
   private func append(_ line: UnsafeRawBufferPointer, _ prefix: [UInt8], to text: inout [UInt8]) {
     text.append(contentsOf: prefix)
-    if context.output.isTerminal {
+    if context.tap != nil, context.colours == .off {
+      // Programs that colour all the same: a person who redirects what he sees at the desk wants text.
+      text.append(contentsOf: Array(LogText.text(of: Array(line)).utf8))
+    } else if context.output.isTerminal {
       LogText.appendForTerminal(line, to: &text)
     } else {
       text.append(contentsOf: line)
@@ -52,16 +64,9 @@ final class LinePrinter {
   }
 
   private func prefix() -> [UInt8] {
-    let padding = String(repeating: " ", count: max(0, context.nameWidth - service.count))
-    return switch context.colours {
-    case .off: Array("\(service)\(padding) | ".utf8)
-    case .on: Array("\u{1B}[\(colour)m\(service)\(padding) |\u{1B}[0m ".utf8)
-    }
-  }
-
-  /// The same for a name at each start: FNV-1a over its bytes, without red, which means failure.
-  private var colour: Int {
-    let hash = service.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
-    return [32, 33, 34, 35, 36, 92, 94, 95, 96][Int(hash % 9)]
+    var prefix: [UInt8] = []
+    ConsoleLine(service: service, kind: .output, text: [])
+      .appended(to: &prefix, colours: context.colours, width: context.nameWidth)
+    return prefix
   }
 }

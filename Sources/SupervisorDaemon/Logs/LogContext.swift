@@ -11,12 +11,16 @@ package final class LogContext {
   let output: NonBlockingOutput
   let loop: EventLoop
   let place: Place
-  let colours: Colours
+  package let colours: Colours
   let connectToJournal: (_ service: String) throws(SystemError) -> FileDescriptor
   /// 128 KiB: what one read(2) takes from a pipe, and still fits into the second-level cache.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
   /// The longest name of a service that is written between others, in characters, for alignment.
-  var nameWidth = 0
+  package var nameWidth = 0 {
+    didSet { log.nameWidth = nameWidth }
+  }
+  /// Those who look at the console from elsewhere; nil when the output is no console.
+  package let tap: ConsoleTap?
   /// Said once, not for each service.
   var saidThatJournalIsAbsent = false
 
@@ -26,9 +30,10 @@ package final class LogContext {
 
   package init(
     loop: EventLoop, output: NonBlockingOutput, log: DaemonLog, place: Place = .elsewhere,
-    colours: Colours = .off,
+    colours: Colours = .off, tap: ConsoleTap? = nil,
     connectToJournal: @escaping (String) throws(SystemError) -> FileDescriptor = LogContext.journalStream
   ) {
+    self.tap = tap
     (self.loop, self.output, self.log, self.place, self.colours) = (loop, output, log, place, colours)
     self.connectToJournal = connectToJournal
   }
@@ -46,13 +51,43 @@ package final class LogContext {
     let stderr = FileDescriptor(owning: number)
     let place = place(of: stderr, journalStream: environmentValue("JOURNAL_STREAM"))
     let output = try NonBlockingOutput(stderr, loop: loop)
-    // https://no-color.org
-    let wantsColours =
-      output.isTerminal && environmentValue("NO_COLOR") == nil && environmentValue("TERM") != "dumb"
+    let wantsColours = colours(of: output) == .on
     let style: DaemonLog.Style = place == .journal ? .prioritized : wantsColours ? .coloured : .plain
     let journal = place == .journal ? JournalSocket() : nil
     let log = DaemonLog(output: output, threshold: threshold, style: style, journal: journal)
     return LogContext(loop: loop, output: output, log: log, place: place, colours: wantsColours ? .on : .off)
+  }
+
+  /// The context of a run at a desk: standard output, a line for each event, colours on a terminal.
+  package static func console(loop: EventLoop, threshold: LogLevel) throws(SystemError) -> LogContext {
+    let number = try retrying("duplicate standard output") { cl_fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) }
+    let output = try NonBlockingOutput(FileDescriptor(owning: number), loop: loop)
+    return console(loop: loop, output: output, threshold: threshold, colours: colours(of: output))
+  }
+
+  /// The same on any output.
+  package static func console(
+    loop: EventLoop, output: NonBlockingOutput, threshold: LogLevel, colours: Colours
+  ) -> LogContext {
+    let tap = ConsoleTap()
+    let log = DaemonLog(output: output, threshold: threshold, style: .console(colours, tap))
+    return LogContext(loop: loop, output: output, log: log, colours: colours, tap: tap)
+  }
+
+  /// Makes room for names that are going to speak.
+  package func alignNames(_ names: [String]) {
+    for name in names { nameWidth = max(nameWidth, min(name.count, ConsoleLine.longestPadding)) }
+  }
+
+  /// Lines that are no event: an answer to a key.
+  package func show(_ lines: [String]) {
+    output.write(Array(lines.map { $0 + "\n" }.joined().utf8))
+  }
+
+  /// Whether a reader wants colours, https://no-color.org.
+  package static func colours(of output: NonBlockingOutput) -> Colours {
+    output.isTerminal && environmentValue("NO_COLOR") == nil && environmentValue("TERM") != "dumb"
+      ? .on : .off
   }
 
   /// Whether a descriptor is the stream that systemd connected to the journal: $JOURNAL_STREAM is its

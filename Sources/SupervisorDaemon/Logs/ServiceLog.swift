@@ -65,6 +65,7 @@ package final class ServiceLog {
   /// there, a file that may not be written. A disk that is full does not.
   package func descriptorForLaunch() throws(SystemError) -> FileDescriptor {
     if destination == nil { destination = chosen() }
+    recent.mark()
     switch destination {
     case .nowhere, nil: return try FileDescriptor.open("/dev/null", O_WRONLY)
     case .file(let file): try file.prepare()
@@ -106,6 +107,18 @@ package final class ServiceLog {
     if case .file(let file) = destination { return file.lines(count) }
     if destination == nil, case .file(let file) = definition { return LogTail(file).lines(count) }
     return recent.lines(count)
+  }
+
+  /// The same of the generation that runs or ran last, as far as it is in memory; of a file its end.
+  package func lastLines(_ count: Int) -> [String] {
+    if case .file = destination { return recentLines(count) }
+    return recent.newerLines(count)
+  }
+
+  /// A person has read its lines already: they are on the terminal where the daemon's own log is.
+  var isOnConsole: Bool {
+    guard context.tap != nil, case .inherit = destination else { return false }
+    return true
   }
 
   /// Calls back with every line from here on, until the subscription is cancelled or gone.

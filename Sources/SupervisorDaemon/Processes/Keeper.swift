@@ -46,8 +46,8 @@ package final class Keeper {
     /// What it holds for the next daemon: the notify socket, the reading end of the output.
     package var notify: CInt?
     package var output: CInt?
-    /// A listener that the main process gets as a standard stream.
-    package var listener: CInt?
+    /// Listeners that the main process gets as standard streams, or when it binds.
+    package var listeners: [CInt] = []
 
     package init(folder: KeeperFolder) { self.folder = folder }
   }
@@ -151,7 +151,7 @@ package final class Keeper {
     let own = KeeperDescriptors(
       cgroup: cgroup, door: opening?.descriptor.number, notify: belongings?.notify,
       output: belongings?.output,
-      listener: belongings?.listener)
+      listeners: belongings?.listeners ?? [])
     let first = descriptors.count + 2
     let plan = try LaunchPlan(
       request, firstUnusedDescriptor: descriptors.count, own: own.numbered(from: first)

@@ -58,9 +58,9 @@ struct KeeperDescriptors: Hashable {
   var door: CInt?
   var notify: CInt?
   var output: CInt?
-  var listener: CInt?
+  var listeners: [CInt] = []
 
-  var all: [CInt] { [cgroup, door, notify, output, listener].compactMap { $0 } }
+  var all: [CInt] { [cgroup, door, notify, output].compactMap { $0 } + listeners }
 
   /// The same with the numbers that they have in the keeper.
   func numbered(from first: Int) -> KeeperDescriptors {
@@ -72,6 +72,6 @@ struct KeeperDescriptors: Hashable {
     }
     return KeeperDescriptors(
       cgroup: number(cgroup), door: number(door), notify: number(notify), output: number(output),
-      listener: number(listener))
+      listeners: listeners.compactMap(number))
   }
 }

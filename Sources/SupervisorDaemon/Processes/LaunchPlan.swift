@@ -71,7 +71,8 @@ struct LaunchPlan {
     plan.door = UInt32(own.door ?? 0)
     plan.notify = UInt32(own.notify ?? 0)
     plan.output = UInt32(own.output ?? 0)
-    plan.listener = UInt32(own.listener ?? 0)
+    plan.listener = UInt32(own.listeners.first ?? 0)
+    plan.listener_count = UInt32(own.listeners.count)
   }
 
   private mutating func set(_ plan: inout keeper_plan, priorities request: LaunchRequest) {

@@ -25,6 +25,8 @@ package struct LaunchContext: Hashable, Sendable {
   package var acceptProgram = ""
   /// Our socket for sd_notify(3); absent when the service is not to notify.
   package var notifySocket: String?
+  /// Where Einhorn's workers acknowledge.
+  package var einhornSocket: String?
 
   package init() {}
 }
@@ -73,7 +75,8 @@ package enum LaunchPreparation {
     request.strayTimeout = definition.strayTimeout
     request.listenPID = passing.listenPID
     request.masterPID = passing.masterPID
-    request.interception = context.sockets.isEmpty ? .none : definition.pass.interception
+    let hasSockets = !context.sockets.isEmpty || definition.discovers
+    request.interception = hasSockets ? definition.pass.interception : .none
     return request
   }
 
@@ -103,6 +106,7 @@ package enum LaunchPreparation {
     }
     if index["PATH"] == nil { set("PATH", defaultPath) }
     if let socket = context.notifySocket { set("NOTIFY_SOCKET", socket) }
+    if let socket = context.einhornSocket { set("EINHORN_SOCK_PATH", socket) }
     for entry in passing.environment { set(entry.name, entry.value) }
     for entry in definition.environment { set(entry.name, expand(entry.value, passing, context)) }
     return result

@@ -30,6 +30,9 @@ package final class Survivor {
   /// Gives away the reading end of the service's output.
   package func takeOutput() -> FileDescriptor? { take(KEEPER_OUTPUT) }
 
+  /// Gives away the listening end of its filter for bind(2); calls that came meanwhile wait there.
+  package func takeFilter() -> FileDescriptor? { take(KEEPER_FILTER) }
+
   private func take(_ kind: keeper_held) -> FileDescriptor? {
     passed.first { $0.kind == kind }?.descriptor.take()
   }

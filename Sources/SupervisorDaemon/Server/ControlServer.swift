@@ -82,8 +82,9 @@ package final class ControlServer {
   package func close() {
     source.take()?.cancel()
     pause.take()?.cancel()
-    for connection in connections.values { connection.close() }
+    // The path goes first: whoever sees his connection end finds nobody there any more.
     socket.remove()
+    for connection in connections.values { connection.close() }
   }
 
   private static func openReserve() throws(SystemError) -> FileDescriptor {

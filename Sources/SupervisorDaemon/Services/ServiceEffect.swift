@@ -17,6 +17,12 @@ package enum ServiceEffect: Hashable, Sendable {
   case watchStrays([Stray])
   /// Stop everybody who is left so that nobody can fork, then SIGKILL; answer with `scanned`, at once.
   case killStrays
+  /// The same, sparing these and those below them, and each by itself.
+  case killStraysBut([ProcessIdentity])
+  /// Take the guarded ports from strays that may live on; answer with `parted`, at once.
+  case takePorts([Stray])
+  /// The generation is over: its keeper stays above those who live on, and is no more than reaped when it ends.
+  case retain(generation: Int, [RelaunchReport.StrayRecord])
   /// See whether the guarded ports listen; answer with `probed`, at once.
   case probePorts
   /// Fire once at that time; replaces the timer before.

@@ -27,6 +27,8 @@ package enum ServiceEvent: Hashable, Sendable {
   /// Nothing runs; the keeper, if there is one, exits by itself.
   case launchFailed(generation: Int, LaunchFailure)
   case notified(generation: Int)
+  /// It has one of its sockets, and listens on it.
+  case bound(generation: Int)
   /// Whether every guarded port listens in a descendant.
   case probed(generation: Int, PortsListening)
   case mainExited(generation: Int, ExitReason)
@@ -37,6 +39,8 @@ package enum ServiceEvent: Hashable, Sendable {
   /// Who is alive of a generation whose main process is gone.
   case scanned(generation: Int, [Stray])
   case strayExited(generation: Int, pid: Int32)
+  /// What came of taking the ports from strays that may live on.
+  case parted(generation: Int, [Parting])
   case timerFired
 
   /// Who holds the guarded port, found by the walk over all processes.
@@ -57,8 +61,10 @@ package enum ServiceEvent: Hashable, Sendable {
   var generation: Int? {
     switch self {
     case .executed(let generation, _), .launchFailed(let generation, _), .notified(let generation),
+      .bound(let generation),
       .probed(let generation, _), .mainExited(let generation, _), .keeperLost(let generation),
-      .treeEmptied(let generation), .scanned(let generation, _), .strayExited(let generation, _):
+      .treeEmptied(let generation), .scanned(let generation, _), .strayExited(let generation, _),
+      .parted(let generation, _):
       generation
     case .startRequested, .stopRequested, .restartRequested, .hurryRequested, .requirementFailed, .redefined,
       .adopted, .leftBehind, .verified, .timerFired, .occupantsNamed, .occupantExited:
@@ -74,6 +80,20 @@ package struct Stray: Hashable, Sendable, Codable {
   /// Like "127.0.0.1:22222 as fd 4".
   package var held: [String]
   package var remark: String
+  /// Its parent, as the scan saw it.
+  package var parent: Int32 = 0
+  /// `stray_allow` has a pattern for its name.
+  package var isAllowed = false
+  package var use = Use.none
+
+  /// What it does at an owned listener.
+  package enum Use: Hashable, Sendable, Codable {
+    case none
+    /// It runs at the moment: another look may tell.
+    case unclear
+    /// It waits for connections there, or may not be looked into.
+    case accepts
+  }
   /// Why it could not be signalled, in errno's words; nil when it could.
   package var refusal: String?
 
@@ -82,6 +102,24 @@ package struct Stray: Hashable, Sendable, Codable {
     self.command = command
     self.held = held
     self.remark = remark
+  }
+}
+
+/// Whether the guarded ports could be taken from a stray.
+package struct Parting: Hashable, Sendable {
+  package var identity: ProcessIdentity
+  package var outcome: Outcome
+
+  package enum Outcome: Hashable, Sendable {
+    /// It has none of them any more: those that were taken.
+    case parted([String])
+    /// It keeps one: why, one line.
+    case inseparable(String)
+  }
+
+  package init(_ identity: ProcessIdentity, _ outcome: Outcome) {
+    self.identity = identity
+    self.outcome = outcome
   }
 }
 
@@ -111,9 +149,16 @@ package struct Verification: Hashable, Sendable {
   }
 }
 
-/// A process that has a guarded port and is not ours.
+/// A process that has a guarded port and is not ours, or is spared.
 package struct Occupant: Hashable, Sendable {
   package var identity: ProcessIdentity
+  package var standing = Standing.foreign
+
+  package enum Standing: Hashable, Sendable {
+    case foreign
+    /// A stray that lives on with what it has.
+    case reported
+  }
   /// Like "pid 812 "nginx -g daemon off;" (user www-data, nginx.service, since 3 h 20 m)".
   package var description: String
 

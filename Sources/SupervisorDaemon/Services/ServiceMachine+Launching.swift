@@ -25,8 +25,9 @@ extension ServiceMachine {
     episode?.report.steps.launch = (now - launching.began).milliseconds
     switch (launching.intent, definition.readiness) {
     case (.run, .exec): return becomeReady(pid: pid, launched: now, at: now)
-    case (.run, .notify) where launching.isNotified: return becomeReady(pid: pid, launched: now, at: now)
-    case (.run, .notify), (.run, .listen):
+    case (.run, .notify) where launching.isNotified, (.run, .bind) where launching.isNotified:
+      return becomeReady(pid: pid, launched: now, at: now)
+    case (.run, .notify), (.run, .listen), (.run, .bind):
       let starting = ServiceState.Starting(
         pid: pid, launched: now, deadline: now + definition.startTimeout, probes: 0)
       state = .starting(starting)
@@ -40,8 +41,9 @@ extension ServiceMachine {
     }
   }
 
-  mutating func notified(at now: Instant) -> [ServiceEffect] {
-    guard definition.readiness == .notify else { return [] }
+  /// The generation itself showed that it is ready.
+  mutating func announced(by readiness: Readiness, at now: Instant) -> [ServiceEffect] {
+    guard definition.readiness == readiness else { return [] }
     switch state {
     case .launching(var launching):
       // A quick service is ahead of its keeper: between the two nobody keeps an order.
@@ -58,7 +60,7 @@ extension ServiceMachine {
     guard case .starting(var starting) = state, definition.readiness == .listen else { return [] }
     switch listening {
     case .all: return becomeReady(pid: starting.pid, launched: starting.launched, at: now)
-    case .notYet where now >= starting.deadline: return isNotReady(at: now)
+    case .notYet where now >= starting.deadline: return isNotReady(starting, at: now)
     case .notYet:
       starting.probes += 1
       state = .starting(starting)
@@ -69,13 +71,17 @@ extension ServiceMachine {
   /// Readiness by listening is looked for once more at the very end.
   mutating func startTimerFired(_ starting: ServiceState.Starting, at now: Instant) -> [ServiceEffect] {
     if definition.readiness == .listen { return [.probePorts] }
-    return now >= starting.deadline ? isNotReady(at: now) : [.arm(starting.deadline)]
+    return now >= starting.deadline ? isNotReady(starting, at: now) : [.arm(starting.deadline)]
   }
 
-  private mutating func isNotReady(at now: Instant) -> [ServiceEffect] {
-    let message = "not ready within \(definition.startTimeout.text) (start_timeout)"
-    let aim = aimAfterFailureOrRest(message, at: now)
-    return [.log(.error, kind: .notReady, message)] + stop(aim: aim, at: now)
+  private mutating func isNotReady(_ starting: ServiceState.Starting, at now: Instant) -> [ServiceEffect] {
+    switch definition.startTimeoutAction {
+    case .fail:
+      let message = "not ready within \(definition.startTimeout.text) (start_timeout)"
+      let aim = aimAfterFailureOrRest(message, at: now)
+      return [.log(.error, kind: .notReady, message)] + stop(aim: aim, at: now)
+    case .proceed: return becomeReady(pid: starting.pid, launched: starting.launched, at: now)
+    }
   }
 
   /// The kernel tells nobody that a port listens now: look after 1, 2, 4 … 100 ms, while it is starting.

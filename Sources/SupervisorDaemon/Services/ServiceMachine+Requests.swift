@@ -77,9 +77,14 @@ extension ServiceMachine {
       switch sweeping.phase {
       case .looking, .terminating:
         sweeping.phase = .killing(since: now, rounds: 0)
+        sweeping.endMercy()
         state = .sweeping(sweeping)
         return [.killStrays]
-      case .killing: return []
+      case .killing:
+        guard sweeping.mercy == .byPolicy else { return [] }
+        sweeping.endMercy()
+        state = .sweeping(sweeping)
+        return [.killStrays]
       }
     case .stopped, .verifying, .starting, .running, .backingOff, .blocked, .failed: return []
     }

@@ -15,12 +15,14 @@ extension ServiceMachine {
     var history: LaunchHistory
     var episode: Episode?
     var random: SplitMix64
+    /// Absent in what older versions wrote.
+    var takenPorts: [String]?
   }
 
   package var snapshot: Snapshot {
     Snapshot(
       state: state, generation: generation, lastExit: lastExit, report: report, failures: failures,
-      history: history, episode: episode, random: random)
+      history: history, episode: episode, random: random, takenPorts: takenPorts)
   }
 
   /// Goes on where another process left off.
@@ -34,6 +36,7 @@ extension ServiceMachine {
     history = snapshot.history
     episode = snapshot.episode
     random = snapshot.random
+    takenPorts = snapshot.takenPorts ?? []
   }
 
   /// What the drivers of the process before had under way, asked for once more: timers, looks, searches, watches.
@@ -58,7 +61,7 @@ extension ServiceMachine {
         blocked.naming = .outdated
         state = .blocked(blocked)
         return [.verify]
-      case .unkillable: return [.killStrays]
+      case .unkillable(let sweeping): return [sweeping.kill]
       }
     }
   }
@@ -67,10 +70,10 @@ extension ServiceMachine {
     switch sweeping.phase {
     case .looking: return [.scan]
     case .terminating:
-      let living = sweeping.living
+      let living = sweeping.doomed
       let told = living.map(\.found).max() ?? sweeping.began
       return [.arm(told + definition.strayTimeout), .watchStrays(living.map(\.stray)), .scan]
-    case .killing: return [.killStrays]
+    case .killing: return [sweeping.kill]
     }
   }
 }

@@ -33,7 +33,7 @@ extension ServiceMachine {
     case .blocked(let blocked):
       switch blocked.cause {
       case .occupied: return [.verify]
-      case .unkillable: return [.killStrays]
+      case .unkillable(let sweeping): return [sweeping.kill]
       }
     case .stopped, .verifying, .running, .failed: return []
     }
@@ -70,20 +70,25 @@ extension ServiceMachine {
     switch state {
     case .starting(let starting):
       let pid = starting.pid
-      return [.log(.error, kind: .notReady, "pid \(pid) ended before it was ready: \(reason)")]
+      return hintAtTakenPorts(reason) + [
+        .log(.error, kind: .notReady, "pid \(pid) ended before it was ready: \(reason)")
+      ]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .running(let running):
       forgetFailures(before: running, at: now)
       let pid = running.pid
+      let hint = hintAtTakenPorts(reason)
       let level = reason.isSuccess || isWish(reason) ? LogLevel.notice : .warning
-      return [
+      return hint + [
         .log(level, kind: .mainExited, "pid \(pid) ended after \((now - running.since).text): \(reason)")
       ]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .stopping(let stopping):
+      // From SIGKILL's failure on the keeper sweeps by itself, and spares nobody.
+      let isSwept = stopping.killed.map { now - $0 >= Self.killPatience } ?? false
       return ended(
         stopping.pid, reason, signals: stopping.signals, since: stopping.began, aim: stopping.aim,
-        pace: stopping.pace, at: now)
+        pace: stopping.pace, mercy: isSwept ? .none : .byPolicy, at: now)
     case .blocked(let blocked):
       guard case .unkillable(let sweeping) = blocked.cause, let pid = sweeping.main else { return [] }
       return unkillableMainExited(pid, reason, sweeping, at: now)
@@ -102,18 +107,22 @@ extension ServiceMachine {
     let main = sweeping.strays.first { $0.stray.identity.pid == pid }
     return ended(
       pid, reason, signals: main?.signals ?? [Self.kill], since: main?.found ?? sweeping.began,
-      aim: sweeping.aim, strays: sweeping.strays.filter { $0.stray.identity.pid != pid }, at: now)
+      aim: sweeping.aim, mercy: .none, strays: sweeping.strays.filter { $0.stray.identity.pid != pid },
+      at: now)
   }
 
   /// After a stable run a failure is the first one.
   private mutating func forgetFailures(before running: ServiceState.Running, at now: Instant) {
-    if now - running.since >= definition.backoff.stableRun(afterFailures: failures) { failures = 0 }
+    guard now - running.since >= definition.backoff.stableRun(afterFailures: failures) else { return }
+    failures = 0
+    takenPorts = []
   }
 
   /// The main process is reaped; what it left behind is swept.
   private mutating func ended(
     _ pid: Int32, _ reason: ExitReason, signals: [Int32], since began: Instant, aim: ServiceState.Aim,
-    pace: ServiceState.Pace = .patient, strays: [ServiceState.SweptStray] = [], at now: Instant
+    pace: ServiceState.Pace = .patient, mercy: ServiceState.Sweeping.Mercy = .byPolicy,
+    strays: [ServiceState.SweptStray] = [], at now: Instant
   ) -> [ServiceEffect] {
     beginEpisode(at: now)
     lastExit = LastExit(pid: pid, reason: reason)
@@ -123,7 +132,10 @@ extension ServiceMachine {
       outcome: reason.description, milliseconds: took)
     episode?.report.steps.stop = took
     episode?.report.pid = nil
-    return sweep(.init(began: now, aim: aim, phase: .looking(rounds: 0), strays: strays), pace, at: now)
+    var sweeping = ServiceState.Sweeping(
+      began: now, aim: aim, phase: .looking(rounds: 0), strays: strays)
+    if definition.maySpare { sweeping.mercy = mercy }
+    return sweep(sweeping, pace, at: now)
   }
 
   private mutating func sweep(
@@ -170,7 +182,17 @@ extension ServiceMachine {
       aim = stopping.aim
       pace = stopping.signals.contains(Self.kill) ? .hurried : .patient
     // The sweep goes on as it was: its timer is armed.
-    case .sweeping, .blocked: return [log]
+    case .sweeping(var sweeping):
+      sweeping.endMercy()
+      state = .sweeping(sweeping)
+      return [log]
+    case .blocked(var blocked):
+      if case .unkillable(var sweeping) = blocked.cause {
+        sweeping.endMercy()
+        blocked.cause = .unkillable(sweeping)
+        state = .blocked(blocked)
+      }
+      return [log]
     case .stopped, .verifying, .backingOff, .failed: return []
     }
     let main = state.pid

@@ -14,13 +14,24 @@ extension ServiceMachine {
   mutating func scanned(_ strays: [Stray], at now: Instant) -> [ServiceEffect] {
     switch state {
     case .sweeping(var sweeping):
-      let new = sweeping.observe(strays, at: now)
-      if case .killing(let since, _) = sweeping.phase, !strays.isEmpty,
-        strays.areBeyondUs || now - since >= Self.unkillableAfter
+      if case .looking(let rounds) = sweeping.phase, definition.strays != .report,
+        sweeping.isUnclear(strays, at: now)
       {
-        sweeping.mark(signals: [Self.kill], for: strays)
+        sweeping.phase = .looking(rounds: rounds + 1)
+        state = .sweeping(sweeping)
+        return [.arm(now + lookInterval(rounds: rounds))]
+      }
+      let seen = sweeping.observe(strays, at: now, definition)
+      let doomed = sweeping.doomed(among: strays)
+      if case .killing(let since, _) = sweeping.phase, !doomed.isEmpty,
+        doomed.areBeyondUs || now - since >= Self.unkillableAfter
+      {
+        sweeping.mark(signals: [Self.kill], for: doomed)
         return block(sweeping, at: now)
       }
+      if sweeping.doomed.isEmpty, !sweeping.living.isEmpty { return spare(sweeping, at: now) }
+      let new = sweeping.doomed(among: seen)
+      let asked = sweeping.takePorts
       defer { state = .sweeping(sweeping) }
       switch sweeping.phase {
       case .looking(let rounds) where sweeping.living.isEmpty:
@@ -29,25 +40,28 @@ extension ServiceMachine {
       case .looking:
         sweeping.phase = .terminating
         sweeping.mark(signals: [15], for: new)
-        return [.terminateStrays(new), .arm(now + definition.strayTimeout)]
+        return asked + [.terminateStrays(new), .arm(now + definition.strayTimeout)]
       case .terminating:
-        guard !new.isEmpty else { return [] }
+        guard !new.isEmpty else { return asked }
         sweeping.mark(signals: [15], for: new)
-        return [.terminateStrays(new)]
+        return asked + [.terminateStrays(new)]
       case .killing(let since, let rounds):
-        sweeping.mark(signals: [Self.kill], for: strays)
+        sweeping.mark(signals: [Self.kill], for: doomed)
         // Who breeds gets no time to.
         let round = new.isEmpty ? rounds : 0
         sweeping.phase = .killing(since: since, rounds: round + 1)
-        return [.arm(now + lookInterval(rounds: round))]
+        return asked + [.arm(now + lookInterval(rounds: round))]
       }
     case .blocked(var blocked):
       guard case .unkillable(var sweeping) = blocked.cause else { return [] }
-      let new = sweeping.observe(strays, at: now)
-      sweeping.mark(signals: [Self.kill], for: strays)
+      let new = sweeping.observe(strays, at: now, definition)
+      if sweeping.doomed.isEmpty, !sweeping.living.isEmpty { return spare(sweeping, at: now) }
+      sweeping.mark(signals: [Self.kill], for: sweeping.doomed(among: strays))
       blocked.cause = .unkillable(sweeping)
       state = .blocked(blocked)
-      return restate(sweeping) + [.arm(now + (new.isEmpty ? Self.blockedRetry : lookInterval(rounds: 0)))]
+      return sweeping.takePorts + restate(sweeping) + [
+        .arm(now + (new.isEmpty ? Self.blockedRetry : lookInterval(rounds: 0)))
+      ]
     case .stopping(let stopping):
       guard stopping.killed != nil else { return [] }
       guard strays.areBeyondUs else { return [.arm(now + Self.killPatience)] }
@@ -61,10 +75,10 @@ extension ServiceMachine {
     case .sweeping(var sweeping):
       sweeping.markGone(pid: pid, at: now)
       state = .sweeping(sweeping)
-      guard sweeping.living.isEmpty else { return [] }
+      guard sweeping.doomed.isEmpty else { return [] }
       switch sweeping.phase {
       case .looking, .terminating: return [.scan]
-      case .killing: return [.killStrays]
+      case .killing: return [sweeping.kill]
       }
     case .blocked(var blocked):
       guard case .unkillable(var sweeping) = blocked.cause else { return [] }
@@ -82,10 +96,12 @@ extension ServiceMachine {
     case .looking, .terminating:
       var next = sweeping
       next.phase = .killing(since: now, rounds: 0)
+      // Whom no look shows can't be spared.
+      if next.living.isEmpty { next.endMercy() }
       state = .sweeping(next)
-      return [.killStrays]
+      return [next.kill]
     case .killing(let since, _):
-      return now - since < Self.unkillableAfter ? [.killStrays] : block(sweeping, at: now)
+      return now - since < Self.unkillableAfter ? [sweeping.kill] : block(sweeping, at: now)
     }
   }
 
@@ -112,11 +128,11 @@ extension ServiceMachine {
   }
 
   private func unkillable(_ sweeping: ServiceState.Sweeping) -> String {
-    let names = sweeping.living.prefix(Self.namedStrays).map {
+    let names = sweeping.doomed.prefix(Self.namedStrays).map {
       "pid \($0.stray.identity.pid) \"\($0.stray.command)\""
     }
     let who = names.isEmpty ? "a process of generation \(generation)" : names.joined(separator: ", ")
-    let refusal = sweeping.living.lazy.compactMap(\.stray.refusal).first
+    let refusal = sweeping.doomed.lazy.compactMap(\.stray.refusal).first
     let how =
       refusal.map { "can't be killed: \($0)" } ?? "does not die of SIGKILL (uninterruptible sleep?)"
     return "\(who) \(how); nothing is launched beside it"
@@ -133,22 +149,20 @@ extension ServiceMachine {
   }
 
   private mutating func swept(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
+    [.disarm] + conclude(sweeping, at: now) + pursue(sweeping.aim, at: now)
+  }
+
+  /// The generation is over: what was found and done, for the report and for the log.
+  mutating func conclude(_ sweeping: ServiceState.Sweeping, at now: Instant) -> [ServiceEffect] {
     let records = sweeping.strays.map { $0.record(at: now) }
     // Those of one generation: a row of failing launches is one relaunch, whose report must not grow with it.
     if !records.isEmpty { episode?.report.strays = records }
     episode?.report.steps.sweep = (now - sweeping.began).milliseconds
-    let lines = records.map { record in
-      ServiceEffect.log(
-        .notice, kind: .straySwept,
-        "stray \(record.pid) \"\(record.command)\" "
-          + ([record.held.isEmpty ? "" : "held " + record.held.joined(separator: ", "), record.remark]
-          + [record.signals.joined(separator: ", ")]).filter { !$0.isEmpty }.joined(separator: "; ")
-          + ", gone after \(Int((record.milliseconds ?? 0).rounded())) ms")
-    }
+    let lines = records.map(\.line)
     let more =
       sweeping.untold > 0
       ? [ServiceEffect.log(.notice, kind: .straySwept, "and \(sweeping.untold) more strays")] : []
-    return [.disarm] + lines + more + pursue(sweeping.aim, at: now)
+    return lines + more
   }
 }
 
@@ -159,7 +173,7 @@ extension ServiceState.Sweeping {
   /// Takes over what a scan saw: who is new, who lives after all, who went unnoticed.
   ///
   /// - Returns: those that are new.
-  mutating func observe(_ found: [Stray], at now: Instant) -> [Stray] {
+  mutating func observe(_ found: [Stray], at now: Instant, _ definition: ServiceDefinition) -> [Stray] {
     let living = Set(found.map(\.identity))
     let known = Set(strays.map(\.stray.identity))
     for index in strays.indices {
@@ -168,7 +182,9 @@ extension ServiceState.Sweeping {
     }
     note(refusals: found)
     let new = found.filter { !known.contains($0.identity) }
-    strays += new.map { ServiceState.SweptStray(stray: $0, found: now, signals: [], gone: nil) }
+    for stray in new {
+      strays.append(.init(stray: stray, found: now, signals: [], fate: fate(of: stray, by: definition)))
+    }
     forgetExcess()
     return new
   }
@@ -216,8 +232,39 @@ extension [Stray] {
 
 extension ServiceState.SweptStray {
   func record(at now: Instant) -> RelaunchReport.StrayRecord {
-    RelaunchReport.StrayRecord(
+    var record = RelaunchReport.StrayRecord(
       pid: stray.identity.pid, command: stray.command, held: stray.held, remark: stray.remark,
-      signals: signals.map(SignalName.of), milliseconds: ((gone ?? now) - found).milliseconds)
+      signals: signals.map(SignalName.of))
+    switch fate {
+    case .released(let taken) where gone == nil: (record.fate, record.taken) = (.released, taken ?? [])
+    case .reported where gone == nil: record.fate = .reported
+    case .ended, .released, .reported: record.milliseconds = ((gone ?? now) - found).milliseconds
+    }
+    return record
+  }
+}
+
+extension RelaunchReport.StrayRecord {
+  /// For the log.
+  fileprivate var line: ServiceEffect {
+    let facts = [held.isEmpty ? "" : "held " + held.joined(separator: ", "), remark]
+    let who = "stray \(pid) \"\(command)\" "
+    switch fate {
+    case .released:
+      let taken = (taken ?? []).map { "\($0) was taken from it" }
+      return .log(.notice, kind: .strayReleased, who + Self.joined(facts + taken + ["it lives on"]))
+    case .reported:
+      return .log(
+        .warning, kind: .strayReleased,
+        who + Self.joined(facts + ["it lives on, as strays = \"report\" has it"]))
+    case nil:
+      let end = ", gone after \(Int((milliseconds ?? 0).rounded())) ms"
+      return .log(
+        .notice, kind: .straySwept, who + Self.joined(facts + [signals.joined(separator: ", ")]) + end)
+    }
+  }
+
+  private static func joined(_ parts: [String]) -> String {
+    parts.filter { !$0.isEmpty }.joined(separator: "; ")
   }
 }

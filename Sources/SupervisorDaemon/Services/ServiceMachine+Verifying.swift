@@ -69,11 +69,7 @@ extension ServiceMachine {
     guard case .blocked(var blocked) = state, case .occupied(let finding) = blocked.cause else { return [] }
     if occupants.isEmpty, blocked.looks < Self.quickLooks { return [] }
     blocked.naming = .done
-    let names = occupants.map(\.description)
-    let message =
-      names.isEmpty
-      ? "\(finding), but no process that can be read here holds it; it is launched when the port is free"
-      : "\(finding) by \(names.joined(separator: ", ")), which is not ours; it is launched when the port is free"
+    let message = finding + Self.whoHasIt(occupants) + "; it is launched when the port is free"
     let isNews = message != blocked.message
     blocked.message = message
     state = .blocked(blocked)
@@ -82,6 +78,14 @@ extension ServiceMachine {
       .watchOccupants(occupants), .log(.warning, kind: .portTaken, "blocked: \(message)"),
       .settle(.blocked(message)),
     ]
+  }
+
+  private static func whoHasIt(_ occupants: [Occupant]) -> String {
+    if occupants.isEmpty { return ", but no process that can be read here holds it" }
+    let names = occupants.map(\.description).joined(separator: ", ")
+    let areAllSpared = occupants.allSatisfy { $0.standing == .reported }
+    return " by \(names)"
+      + (areAllSpared ? ", a stray that strays = \"report\" spares" : ", which is not ours")
   }
 
   mutating func occupantExited() -> [ServiceEffect] {

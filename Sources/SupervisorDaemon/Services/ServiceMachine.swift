@@ -28,6 +28,8 @@ package struct ServiceMachine: Sendable {
   /// From the request or the exit on, until the service runs or rests.
   var episode: Episode?
   var random: SplitMix64
+  /// Guarded ports that were taken from strays that live on: whoever binds them has to set SO_REUSEADDR.
+  var takenPorts: [String] = []
 
   package init(definition: ServiceDefinition, seed: UInt64) {
     self.definition = definition
@@ -49,13 +51,15 @@ package struct ServiceMachine: Sendable {
     case .verified(let verification): return verified(verification, at: now)
     case .executed(_, let pid): return executed(pid, at: now)
     case .launchFailed(_, let failure): return launchFailed(failure, at: now)
-    case .notified: return notified(at: now)
+    case .notified: return announced(by: .notify, at: now)
+    case .bound: return announced(by: .bind, at: now)
     case .probed(_, let listening): return probed(listening, at: now)
     case .mainExited(_, let reason): return mainExited(reason, at: now)
     case .keeperLost: return keeperLost(at: now)
     case .treeEmptied: return treeEmptied(at: now)
     case .scanned(_, let strays): return scanned(strays, at: now)
     case .strayExited(_, let pid): return strayExited(pid, at: now)
+    case .parted(_, let partings): return parted(partings, at: now)
     case .timerFired: return timerFired(at: now)
     case .occupantsNamed(let occupants): return occupantsNamed(occupants)
     case .occupantExited: return occupantExited()

@@ -41,7 +41,7 @@ package enum ServiceState: Hashable, Sendable, Codable {
     var deadline: Instant
     /// Somebody changed his mind while the keeper was on its way.
     var intent: Intent
-    /// The main process said READY=1 before its keeper said that it was executed.
+    /// It was ready, by READY=1 or by what it bound, before its keeper said that it was executed.
     var isNotified = false
 
     enum Intent: Hashable, Sendable, Codable { case run, stop, restart }
@@ -82,6 +82,11 @@ package enum ServiceState: Hashable, Sendable, Codable {
     var main: Int32?
     /// Strays that are gone and were too many to be told one by one.
     var untold = 0
+    var mercy = Mercy.none
+
+    /// Whether strays may live on, as the definition says: not when the launch is given up, somebody is in a hurry, or
+    /// there is no keeper that could stay above them.
+    enum Mercy: Hashable, Sendable, Codable { case none, byPolicy }
 
     enum Phase: Hashable, Sendable, Codable {
       /// The last scan found nobody, but the keeper is still there: a look again soon.
@@ -97,6 +102,15 @@ package enum ServiceState: Hashable, Sendable, Codable {
     var found: Instant
     var signals: [Int32]
     var gone: Instant?
+    var fate = Fate.ended
+
+    enum Fate: Hashable, Sendable, Codable {
+      case ended
+      /// It lives on; what was taken from it, once that is known.
+      case released(taken: [String]?)
+      /// It lives on with what it has.
+      case reported
+    }
   }
 
   package struct BackingOff: Hashable, Sendable, Codable {

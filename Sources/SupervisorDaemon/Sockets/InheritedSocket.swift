@@ -36,6 +36,8 @@ package final class InheritedSocket {
     case store
     /// A daemon before this one opened it, and a surviving keeper held it.
     case keeper
+    /// A program of ours bound it.
+    case program
   }
 
   private init(owning descriptor: consuming FileDescriptor, _ identity: Identity) {

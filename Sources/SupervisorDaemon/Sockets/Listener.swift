@@ -172,6 +172,16 @@ package final class Listener {
     }
   }
 
+  /// Makes it listen, and sets the length of its queue anew; returns why that failed.
+  func listen() -> String? {
+    do throws(SocketError) {
+      try opening.listen(on: number)
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
   /// Goes on under another name, with other options; returns what the log should say.
   func change(to definition: SocketDefinition) -> [String] {
     let before = opening.options

@@ -109,12 +109,8 @@ extension Listener {
   }
 
   private func listenAgain(lost: Bool) -> [String] {
-    do throws(SocketError) {
-      try opening.listen(on: number)
-      return lost ? ["\(opening.named) had been shut down by the service; it listens again"] : []
-    } catch {
-      return [error.description]
-    }
+    if let failure = listen() { return [failure] }
+    return lost ? ["\(opening.named) had been shut down by the service; it listens again"] : []
   }
 
   /// Opens a new socket at the address in place of the old one.

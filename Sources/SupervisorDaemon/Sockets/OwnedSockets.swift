@@ -230,3 +230,29 @@ extension OwnedSockets {
     return leaving.flatMap { $0.close() }
   }
 }
+
+// Sockets that no configuration has: programs listened on them first.
+extension OwnedSockets {
+  /// Whether a socket was taken from a program.
+  package func isDiscovered(_ name: String) -> Bool {
+    definitions.contains { $0.name == name && $0.isDiscovered }
+  }
+
+  /// Owns a socket that a program has bound, and listens on it.
+  package func adopt(
+    _ descriptor: consuming FileDescriptor, as definition: SocketDefinition, at address: SocketAddress
+  ) throws(SocketError) -> Listener {
+    let opening = SocketOpening(socket: definition.name, address: address, options: definition.options)
+    let listener = try Listener(adopting: descriptor, from: .program, opening: opening)
+    definitions.append(definition)
+    listeners[definition.name] = [listener]
+    return listener
+  }
+
+  /// Closes such a socket for good; returns what the log should say.
+  package func abandon(_ name: String) -> [String] {
+    guard isDiscovered(name) else { return [] }
+    definitions.removeAll { $0.name == name }
+    return (listeners.removeValue(forKey: name) ?? []).flatMap { $0.close() }
+  }
+}

@@ -122,6 +122,7 @@ struct GoodConfigurationTests {
     app.autostart = false
     app.after = ["db"]
     app.requires = ["db"]
+    app.pass = .systemd
     app.readiness = .notify
     app.startTimeout = .seconds(5)
     app.restart = .onFailure
@@ -134,6 +135,8 @@ struct GoodConfigurationTests {
     app.startLimit.action = .fail
     app.stopSignal = 2
     app.stopTimeout = .seconds(90)
+    app.strays = .release
+    app.strayAllow = ["tmux*", "screen"]
     app.strayTimeout = .milliseconds(250)
     app.reloadSignal = 36
     app.survive = true
@@ -209,6 +212,8 @@ struct GoodConfigurationTests {
     start_limit = { burst = 3, interval = "20s", action = "fail" }
     stop_signal = "INT"
     stop_timeout = "1m30s"
+    strays = "release"
+    stray_allow = ["tmux*", "screen"]
     stray_timeout = "250ms"
     reload_signal = "SIGRTMIN+2"
     survive = true

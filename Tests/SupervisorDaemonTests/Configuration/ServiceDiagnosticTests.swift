@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Diagnostics of services", .timeLimit(.minutes(5)))
 struct ServiceDiagnosticTests {
-  @Test("name the place, the reason and the remedy", arguments: types + values + later + wholes)
+  @Test("name the place, the reason and the remedy", arguments: types + values + watching + later + wholes)
   func golden(_ golden: Golden) throws {
     #expect(try findings(in: golden.text) == golden.findings)
   }
@@ -143,6 +143,23 @@ struct ServiceDiagnosticTests {
         + "ports = [\"127.0.0.1\"]\n         ^~~~~~~~~~~"),
   ]
 
+  static let watching = [
+    Golden(
+      service: "watch = [\"../a\"]",
+      "10: error: the pattern '../a' has '.' or '..' in it; patterns go down from 'directory', without them\n"
+        + "watch = [\"../a\"]\n         ^~~~~~"),
+    Golden(
+      service: "watch = [\"/\"]",
+      "10: error: the pattern matches nothing\nwatch = [\"/\"]\n         ^~~"),
+    Golden(
+      service: "watch = [\"#a\"]",
+      "10: error: the pattern begins with '#', which is a comment; write '\\#a'\n"
+        + "watch = [\"#a\"]\n         ^~~~"),
+    Golden(
+      service: "watch_ignore = [\"a\"]",
+      "17: error: 'watch_ignore' means nothing without 'watch'\nwatch_ignore = [\"a\"]\n                ^~~"),
+  ]
+
   static let later = [
     Golden(service: "instances = 4", "1: error: 'instances' is not supported yet\ninstances = 4\n^~~~~~~~~"),
     Golden(
@@ -154,10 +171,10 @@ struct ServiceDiagnosticTests {
     Golden(
       service: "watchdog = \"30s\"", "1: error: 'watchdog' is not supported yet\nwatchdog = \"30s\"\n^~~~~~~~"
     ),
-    Golden(service: "watch = [\"*\"]", "1: error: 'watch' is not supported yet\nwatch = [\"*\"]\n^~~~~"),
     Golden(
-      service: "stray_allow = [\"a\"]",
-      "1: error: 'stray_allow' is not supported yet\nstray_allow = [\"a\"]\n^~~~~~~~~~~"),
+      service: "stray_allow = [\"/bin/a\"]",
+      "16: error: '/bin/a' is no name of a process: names have no '/', as in \"tmux*\"\n"
+        + "stray_allow = [\"/bin/a\"]\n               ^~~~~~~~"),
     Golden(
       service: "start = \"on-demand\"",
       "9: error: \"on-demand\" is not supported yet; use \"eager\"\nstart = \"on-demand\"\n        ^~~~~~~~~~~"
@@ -167,8 +184,9 @@ struct ServiceDiagnosticTests {
       "16: error: \"overlap\" is not supported yet; use \"replace\"\n"
         + "restart_mode = \"overlap\"\n               ^~~~~~~~~"),
     Golden(
-      service: "strays = \"release\"",
-      "10: error: \"release\" is not supported yet; use \"kill\"\nstrays = \"release\"\n         ^~~~~~~~~"),
+      service: "strays = \"released\"",
+      "10: error: unknown value 'released'; did you mean 'release'?\nstrays = \"released\"\n         ^~~~~~~~~~"
+    ),
     Golden(
       service: "pass = \"stdin\"",
       "8: error: pass = \"stdin\" hands over sockets, and [service.app] has none; add 'sockets'\n"
@@ -176,6 +194,10 @@ struct ServiceDiagnosticTests {
     Golden(
       service: "pass = \"ngnix\"",
       "8: error: unknown value 'ngnix'; did you mean 'nginx'?\npass = \"ngnix\"\n       ^~~~~~~"),
+    Golden(
+      service: "readiness = \"bind\"",
+      "13: error: readiness = \"bind\" waits for its sockets, and 'sockets' has none\n"
+        + "readiness = \"bind\"\n            ^~~~~~"),
     Golden(
       service: "readiness = { http = \"x\" }",
       "15: error: readiness by 'http' is not supported yet\nreadiness = { http = \"x\" }\n              ^~~~"),

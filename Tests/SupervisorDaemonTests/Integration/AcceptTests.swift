@@ -27,10 +27,11 @@ import Testing
 
   @Test("has the connection as standard input and output, knows its peer, and nothing else is left to it")
   func connection() throws {
-    try start(["sh", "-c", "echo $$ $REMOTE_ADDR $REMOTE_PORT; ls /proc/$$/fd | wc -l"])
+    try start(["sh", "-c", "echo $$ $REMOTE_ADDR $REMOTE_PORT; ls /proc/$$/fd; :"])
     let first = try Client(address)
     let words = try first.text().split(whereSeparator: \.isWhitespace)
-    #expect(words.count == 4 && words[1].hasPrefix("127.") && words[2] == "\(first.port)" && words[3] == "3")
+    #expect(words.count > 3 && words[1].hasPrefix("127.") && words[2] == "\(first.port)")
+    #expect(words.dropFirst(3) == ["0", "1", "2"])
     #expect(try Client(address).text().split(separator: " ")[0] != words[0])
   }
 

@@ -77,6 +77,40 @@ import Testing
       """)
   }
 
+  @Test("as Einhorn tells it, and is ready when it acknowledges, before and after an upgrade of the daemon")
+  func acknowledgement() throws {
+    let fifo = world.makeFifo("go")
+    try world.start(
+      try configuration(
+        "einhorn",
+        """
+        s = socket.socket(fileno=int(os.environ["EINHORN_FD_0"]))
+        open("\(fifo)").read()
+        einhorn = socket.socket(socket.AF_UNIX)
+        einhorn.connect(os.environ["EINHORN_SOCK_PATH"])
+        einhorn.sendall(b'{"command":"worker:ack",')
+        einhorn.sendall(b'"pid":%d}\\n' % os.getpid())
+        assert einhorn.recv(1) == b""
+        """, more: "readiness = \"notify\""))
+    try world.reach("app", .starting)
+    // What does not come from the service counts for nothing.
+    let stranger = try UnixStream.make(.blocking)
+    try UnixStream.connect(stranger, to: world.control + ".einhorn")
+    var words = Array("{\"command\":\"worker:ack\",\"pid\":1}\n".utf8)
+    _ = try words.withUnsafeMutableBytes { try stranger.write(UnsafeRawBufferPointer($0)) }
+    #expect(try words.withUnsafeMutableBytes { try stranger.read(into: $0) } == 0)
+    #expect(try world.status().state == .starting)
+    try world.open(fifo: "go")
+    try world.reach()
+    let restart = try world.ctlInBackground("restart", "app")
+    try world.reach("app", .starting, generation: 2)
+    #expect(try world.ctl("reexec").status == 0, "\(world.log)")
+    try world.open(fifo: "go")
+    let status = try world.reach(generation: 2)
+    #expect(try Client.ask(address) == status.pid, "\(world.log)")
+    _ = try restart.status()
+  }
+
   @Test("by the variables that its preset fills in")
   func preset() throws {
     try serves(

@@ -173,6 +173,32 @@ import Testing
       """, pass: "auto")
   }
 
+  @Test("by default, too")
+  func byDefault() throws {
+    let text = try configuration(
+      """
+      assert os.environ["LISTEN_FDS"] == "1"
+      s = socket.socket()
+      s.bind((host, port))
+      s.listen(5)
+      serve(s)
+      """)
+    try world.start(text.replacing("pass = \"intercept\"", with: ""), running: ["app"])
+    try answers()
+  }
+
+  @Test("by default, only as LISTEN_FDS where the daemon lacks the rights, which the log tells once")
+  func withoutRights() throws {
+    let text = try configuration("serve(socket.socket(fileno=3))").replacing("pass = \"intercept\"", with: "")
+    // Root without the capability; who isn't root has none anyway.
+    let prefix = geteuid() == 0 ? ["/usr/bin/env", "setpriv", "--bounding-set", "-sys_admin"] : []
+    try world.start(text, prefix: prefix, running: ["app"])
+    try answers()
+    try world.restart()
+    try answers()
+    #expect(world.log.split(separator: "can't be intercepted").count == 2, "\(world.log)")
+  }
+
   @Test("long after its launch, when the daemon was replaced meanwhile")
   func afterReexec() throws {
     let fifo = world.makeFifo("go")

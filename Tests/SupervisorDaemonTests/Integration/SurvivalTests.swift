@@ -26,6 +26,12 @@ import Testing
       """
   }
 
+  #if arch(arm64)
+    private static let bindCall = "200 "
+  #else
+    private static let bindCall = "49 "
+  #endif
+
   private func killDaemon() throws {
     world.end = .own
     let daemon = try #require(world.daemon)
@@ -64,7 +70,8 @@ import Testing
       #expect(try Client.ask(address) == before.pid)
       let first = try descriptors ?? world.descriptors
       descriptors = first
-      try eventually("as many descriptors as before") { try world.descriptors == first ? true : nil }
+      // The first count may have met a control connection on its way out.
+      try eventually("no more descriptors than before") { try world.descriptors <= first ? true : nil }
     }
     #expect(world.log.contains("generation 1 goes on, pid \(before.pid ?? 0)"))
     let holders = try world.call(.holders, AddressParameters(address: "web"), as: HoldersReply.self).holders
@@ -104,6 +111,53 @@ import Testing
     #expect(try client.answer() == status.pid)
     for entry in before { #expect(!ProcessTable.isAlive(entry.identity), "\(entry)") }
     #expect(world.register.overlaps == [], "\(world.log)")
+  }
+
+  @Test("a bind that comes while there is no daemon waits for the next one, and gets its listener there")
+  func bindMeanwhile() throws {
+    let (fifo, second) = (world.makeFifo("go"), World.address())
+    try world.write(
+      """
+      import os, socket
+      open("\(fifo)").read()
+      listeners = []
+      for address in ("\(address)", "\(second)"):
+          host, port = address.split(":")
+          s = socket.socket()
+          s.bind((host, int(port)))
+          s.listen(1)
+          listeners.append(s)
+      while True:
+          for s in listeners:
+              connection, _ = s.accept()
+              connection.sendall(b"%d\\n" % os.getpid())
+              connection.close()
+
+      """, to: "server.py")
+    let configuration = """
+      [socket.web]
+      listen = "\(address)"
+      [socket.other]
+      listen = "\(second)"
+      [service.app]
+      command = ["python3", "\(world.path("server.py"))"]
+      sockets = ["web", "other"]
+      pass = "intercept"
+      survive = true
+      """
+    try world.start(configuration, running: ["app"])
+    let before = try world.status()
+    let inodes = [try world.inode("web"), try world.inode("other")]
+    try killDaemon()
+    try world.open(fifo: "go")
+    try eventually("it waits in its bind") {
+      let syscall = contents(ofSmallFile: "/proc/\(before.pid ?? 0)/syscall", limit: 4096) ?? []
+      return String(decoding: syscall, as: UTF8.self).hasPrefix(Self.bindCall) ? true : nil
+    }
+    try world.start(configuration)
+    #expect(try world.status().pid == before.pid)
+    #expect(try [world.inode("web"), world.inode("other")] == inodes)
+    for one in [address, second] { #expect(try Client.ask(one) == before.pid, "\(world.log)") }
   }
 
   @Test("READY=1 that came while there was no daemon counts")

@@ -151,7 +151,7 @@ import Testing
       case .doctor: call.reply(DoctorReply(findings: []))
       case .sockets: call.reply(SocketsReply(sockets: []))
       case .free, .holders: call.reply(HoldersReply(address: "a", holders: [], remarks: []))
-      case .logs: call.reply(LogsReply(lines: []))
+      case .logs, .attach: call.reply(LogsReply(lines: []))
       case .shutdown: call.reply(NoParameters())
       case .reloadConfig: call.reply(ReloadConfigReply(ok: true, message: "no difference"))
       case .reexec:

@@ -25,6 +25,8 @@ final class TestFolder {
   func remove() { Self.remove(path) }
 
   private static func remove(_ path: String) {
+    // Before it is looked into: a symbolic link goes, and what it leads to stays.
+    if unlink(path) == 0 { return }
     if let folder = opendir(path) {
       while let entry = readdir(folder) {
         let name = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -34,8 +36,6 @@ final class TestFolder {
       }
       closedir(folder)
       rmdir(path)
-    } else {
-      unlink(path)
     }
   }
 }

@@ -49,6 +49,36 @@ struct LaunchTests {
     #expect(app.state == "stopped")
   }
 
+  @Test("of a service that binds is ready when it has bound, before or after its keeper says anything")
+  func readyByBind() {
+    var app = Transcript { $0.readiness = .bind }
+    app.follow(.startRequested, .clear)
+    var early = app
+    #expect(early.tell(.bound(generation: 1)) == [])
+    #expect(early.tell(.executed(generation: 1, pid: 7)).settlements.count == 1)
+    #expect(app.tell(.executed(generation: 1, pid: 7)) == [.arm(app.now + .seconds(30))])
+    #expect(app.tell(.notified(generation: 1)) == [])
+    #expect(app.tell(.bound(generation: 1)).settlements.count == 1)
+    #expect(app.state == "running")
+    #expect(app.tell(.bound(generation: 1)) == [])
+  }
+
+  @Test("that is not ready in time fails, or counts as ready where that is wanted")
+  func notReady() {
+    for action in StartTimeoutAction.allCases {
+      var app = Transcript {
+        $0.readiness = .bind
+        $0.startTimeoutAction = action
+      }
+      app.run(pid: 7)
+      let settlements = app.tell(.timerFired, after: .seconds(30)).settlements
+      switch action {
+      case .fail: #expect(settlements.isEmpty && app.state == "stopping")
+      case .proceed: #expect(settlements.count == 1 && app.state == "running")
+      }
+    }
+  }
+
   @Test("of a service that says READY=1 before its keeper says anything is ready once it was executed")
   func readyBeforeExecuted() {
     var app = Transcript { $0.readiness = .notify }

@@ -26,6 +26,12 @@ struct Services {
     perform(actions)
     return service
   }
+  /// Whether that led to something.
+  mutating func changeFiles(of service: Int) -> Bool {
+    guard let actions = graph.filesChanged(service, at: now) else { return false }
+    perform(actions)
+    return true
+  }
   mutating func hurry() { perform(graph.hurry(at: now)) }
   mutating func tell(_ service: Int, _ event: ServiceEvent) {
     perform(graph.handle(event, for: service, at: now))
@@ -50,7 +56,8 @@ struct Services {
       switch action.effect {
       case .verify: tell(action.service, .clear)
       case .settle(let settlement): settled[action.service] = settlement
-      case .launch, .signalMain, .scan, .terminateStrays, .watchStrays, .killStrays, .probePorts, .arm,
+      case .launch, .signalMain, .scan, .terminateStrays, .watchStrays, .killStrays, .killStraysBut,
+        .takePorts, .retain, .probePorts, .arm,
         .disarm,
         .nameOccupants, .watchOccupants, .forgetOccupants, .redefine, .log:
         break

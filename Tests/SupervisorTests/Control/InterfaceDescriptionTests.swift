@@ -111,6 +111,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
         SignalParameters(names: [], all: true, signal: "HUP"), SignalParameters(names: [], signal: "HUP")),
       .wait: try shape(WaitParameters(names: [], all: true, timeout: 1), WaitParameters(names: [])),
       .logs: try shape(LogsParameters(name: "a", lines: 1, follow: true), LogsParameters(name: "a")),
+      .attach: try shape(AttachParameters(lines: 1, colours: true), AttachParameters()),
       .holders: try shape(AddressParameters(address: "a"), AddressParameters(address: "a")),
       .free: try shape(AddressParameters(address: "a", pids: [1]), AddressParameters(address: "a")),
       .reloadConfig: try shape(ReloadConfigParameters(dryRun: true), ReloadConfigParameters()),
@@ -136,6 +137,7 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
     var expected = [
       ControlMethod.status: try shape(StatusReply(services: []), StatusReply(services: [])),
       .logs: try shape(LogsReply(lines: []), LogsReply(lines: [])),
+      .attach: try shape(LogsReply(lines: []), LogsReply(lines: [])),
       .sockets: try shape(SocketsReply(sockets: []), SocketsReply(sockets: [])),
       .holders: holdersShape,
       .free: Shape(optional: holdersShape.required.union(progress.required)),
@@ -157,7 +159,9 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
   func types() throws {
     let stray = RelaunchReport.StrayRecord(pid: 1, command: "a")
     var goneStray = stray
-    goneStray.milliseconds = 1
+    (goneStray.milliseconds, goneStray.fate, goneStray.taken) = (1, .released, [])
+    var retained = ServiceTree(service: "a", generation: 1, keeper: 1, processes: [])
+    retained.retained = true
     let stopped = RelaunchReport.StoppedProcess(
       pid: 1, command: "a", signals: [], outcome: "", milliseconds: 1)
     let verified = RelaunchReport.VerifiedAddress(address: "a", kind: .owned, finding: "")
@@ -183,8 +187,10 @@ private func shape(_ full: some Encodable, _ bare: some Encodable) throws -> Sha
           name: "a", address: "b", inode: 1, queued: nil, limit: nil, origin: "o", services: [], holders: [])),
       "Holder": try shape(Samples.holder(of: "app"), Samples.holder(of: nil)),
       "ServiceTree": try shape(
-        ServiceTree(service: "a", generation: 1, keeper: 1, processes: []),
-        ServiceTree(service: "a", generation: 1, keeper: nil, processes: [])),
+        retained, ServiceTree(service: "a", generation: 1, keeper: nil, processes: [])),
+      "RetainedGeneration": try shape(
+        RetainedStatus(generation: 1, keeper: 1, strays: []),
+        RetainedStatus(generation: 1, keeper: 1, strays: [])),
       "TreeProcess": try shape(leaking, process),
       "Change": try shape(
         ConfigurationChange(kind: .service, name: "a", change: .added, action: .start),

@@ -37,6 +37,28 @@ import Testing
         """)
   }
 
+  @Test("the strays that live on, and what was taken from them")
+  func released() {
+    var report = RelaunchReport(service: "app", generation: 4)
+    let held = ["127.0.0.1:22222 as fd 4"]
+    var released = RelaunchReport.StrayRecord(pid: 18022, command: "sleep 1000", held: held)
+    (released.fate, released.taken) = (.released, ["127.0.0.1:22222"])
+    var reported = RelaunchReport.StrayRecord(pid: 18023, command: "sleep 1001", held: held)
+    reported.fate = .reported
+    var partly = RelaunchReport.StrayRecord(pid: 18024, command: "x", held: held + ["[::1]:80 as fd 5"])
+    (partly.fate, partly.taken) = (.released, ["[::1]:80"])
+    var harmless = RelaunchReport.StrayRecord(pid: 18025, command: "y", remark: "in a session of its own")
+    (harmless.fate, harmless.taken) = (.released, [])
+    report.strays = [released, reported, partly, harmless]
+    #expect(
+      text(ReportText.details(report)) == """
+          released  18022  sleep 1000  held 127.0.0.1:22222 as fd 4; the port was taken from it; it lives on
+          reported  18023  sleep 1001  held 127.0.0.1:22222 as fd 4; it lives on, and keeps that
+          released  18024  x           held 127.0.0.1:22222 as fd 4, [::1]:80 as fd 5; [::1]:80 was taken from it; it lives on
+          released  18025  y           in a session of its own; it lives on
+        """)
+  }
+
   @Test("outcomes, good and bad, with the last lines of what failed")
   func outcomes() {
     let reply = OperationReply(outcomes: [

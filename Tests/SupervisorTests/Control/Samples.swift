@@ -18,6 +18,7 @@ enum Samples {
     status.memory = 1 << 20
     status.cpu = 5
     status.tasks = 1
+    status.retained = []
     return status
   }
 

@@ -54,7 +54,11 @@ struct DefinitionFingerprintTests {
     ("start_timeout", { $0.startTimeout = .seconds(1) }), ("restart", { $0.restart = .never }),
     ("backoff", { $0.backoff.initial = .seconds(1) }), ("start_limit", { $0.startLimit.burst = 1 }),
     ("stop_signal", { $0.stopSignal = 9 }), ("stop_timeout", { $0.stopTimeout = .seconds(1) }),
+    ("strays", { $0.strays = .report }), ("stray_allow", { $0.strayAllow = ["tmux*"] }),
     ("stray_timeout", { $0.strayTimeout = .seconds(1) }), ("reload_signal", { $0.reloadSignal = 9 }),
+    ("watch", { $0.watch = WatchDefinition(folder: "/", patterns: ["*"]) }),
+    ("watch_ignore", { $0.watch = WatchDefinition(folder: "/", patterns: ["*"], ignored: ["a"]) }),
+    ("watch_delay", { $0.watch = WatchDefinition(folder: "/", patterns: ["*"], delay: .seconds(1)) }),
   ]
 
   @Test("counts the keys for which a reload relaunches, and no others")

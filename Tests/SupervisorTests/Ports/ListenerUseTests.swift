@@ -19,7 +19,9 @@ import Supervisor
       ("s.accept()", true), ("select.select([s], [], [])", true),
       ("e = select.epoll(); e.register(s); e.poll()", true),
       ("e = select.epoll(); e.poll()", false), ("signal.pause()", false),
-      ("r, w = os.pipe(); os.read(r, 1)", false),
+      ("r, w = os.pipe(); os.read(r, 1)", false), ("r, w = os.pipe(); select.select([r], [s], [])", false),
+      ("p = select.poll(); p.register(s); p.poll()", true),
+      ("r, w = os.pipe(); p = select.poll(); p.register(r); p.poll()", false),
     ])
   func waiting(script: String, isPossible: Bool) throws {
     let process = try PythonProcess(Self.prelude + script)
@@ -34,6 +36,6 @@ import Supervisor
 
   @Test("is taken for granted where it can't be told", arguments: ["running", "", "-1 0x0 0x0"])
   func unknown(line: String) {
-    #expect(ListenerUse.mayWait(line, for: [3]) { _ in nil } == (line != "-1 0x0 0x0"))
+    #expect(ListenerUse.mayWait(line, for: [3], in: getpid()) == (line != "-1 0x0 0x0"))
   }
 }

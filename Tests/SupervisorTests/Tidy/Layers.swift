@@ -37,6 +37,9 @@ enum Layers {
       folder: "SupervisorDaemon/Interception", folders: ["Model", "System", "Loop", "Sockets"],
       modules: ["Supervisor", "CLinux", "Glibc"]),
     Layer(
+      folder: "SupervisorDaemon/Watching", folders: ["Model", "System", "Loop"],
+      modules: ["Supervisor", "CLinux", "Glibc"]),
+    Layer(
       folder: "SupervisorDaemon/Logs", folders: ["Model", "System", "Loop"],
       modules: ["Supervisor", "CLinux", "CSystemd", "Glibc"]),
     Layer(
@@ -48,6 +51,9 @@ enum Layers {
     Layer(
       folder: "SupervisorDaemon/Server", folders: ["Model", "System", "Loop", "Control"],
       modules: ["Supervisor", "CLinux", "Glibc", "FoundationEssentials"]),
+    Layer(
+      folder: "SupervisorDaemon/Console", folders: ["Model", "System", "Control", "Loop", "Logs"],
+      modules: ["Supervisor", "CLinux", "Glibc"]),
     // What crosses belongs to its owners: it gathers their snapshots.
     Layer(
       folder: "SupervisorDaemon/Handover",
@@ -60,13 +66,21 @@ enum Layers {
       folder: "SupervisorDaemon/Daemon",
       folders: [
         "Model", "System", "Control", "Ports", "Services", "Configuration", "Loop", "Sockets", "Logs",
-        "Processes", "Interception", "Cgroups", "Server", "Systemd", "Handover",
+        "Processes", "Interception", "Watching", "Cgroups", "Server", "Systemd", "Handover", "Console",
       ],
       modules: ["Supervisor", "CLinux", "CSystemd", "CKeeper", "Glibc", "FoundationEssentials"]),
+    // A run at a desk: it puts a daemon together, and shows how it does.
+    Layer(
+      folder: "SupervisorDaemon/Development",
+      folders: [
+        "Model", "System", "Control", "Ports", "Services", "Configuration", "Loop", "Sockets", "Logs",
+        "Processes", "Interception", "Server", "Daemon", "Handover", "Console",
+      ],
+      modules: ["Supervisor", "CLinux", "Glibc"]),
 
     Layer(
       folder: "fdsupervisord",
-      folders: ["Model", "System", "Configuration", "Daemon"],
+      folders: ["Model", "System", "Configuration", "Daemon", "Development"],
       modules: ["Supervisor", "SupervisorDaemon", "Glibc"]),
     Layer(
       folder: "fdsupervisorctl",

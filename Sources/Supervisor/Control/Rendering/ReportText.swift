@@ -61,8 +61,9 @@ package enum ReportText {
     for stray in report.strays {
       rows.append(
         Row(
-          label: "stray", pid: "\(stray.pid)", command: command(stray.command), outcome: outcome(stray),
-          isBad: stray.milliseconds == nil))
+          label: stray.fate?.rawValue ?? "stray", pid: "\(stray.pid)", command: command(stray.command),
+          outcome: outcome(stray),
+          isBad: stray.milliseconds == nil && stray.fate == nil))
     }
     return rows
   }
@@ -83,9 +84,22 @@ package enum ReportText {
     var parts: [String] = []
     if !stray.held.isEmpty { parts.append("held " + stray.held.joined(separator: ", ")) }
     if !stray.remark.isEmpty { parts.append(stray.remark) }
+    if let fate = stray.fate { return (parts + life(stray, fate)).joined(separator: "; ") }
     let end = stray.milliseconds.map { "gone after \(Text.duration(milliseconds: $0))" } ?? "still there"
     parts.append((stray.signals + [end]).joined(separator: ", "))
     return parts.joined(separator: "; ")
+  }
+
+  private static func life(
+    _ stray: RelaunchReport.StrayRecord, _ fate: RelaunchReport.StrayRecord.Fate
+  ) -> [String] {
+    let taken = stray.taken ?? []
+    let lives = fate == .reported && !stray.held.isEmpty ? "it lives on, and keeps that" : "it lives on"
+    guard !taken.isEmpty else { return [lives] }
+    let what =
+      taken == stray.held.map { $0.split(separator: " ").first.map(String.init) ?? $0 }
+      ? "the port was taken from it" : "\(taken.joined(separator: ", ")) was taken from it"
+    return [what, lives]
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {

@@ -18,6 +18,7 @@ package enum TreeText {
 
   private static func lines(_ tree: ServiceTree, _ style: TerminalStyle) -> [String] {
     let keeper = tree.keeper.map { ", keeper \($0)" } ?? ""
+    let standing = tree.retained == true ? ", which is over: its strays live on" : ""
     let name = ProcessTable.printable(tree.service)
     if tree.processes.isEmpty { return [style.bold("\(name):") + " no processes"] }
     var table = TextTable(indentation: 2)
@@ -30,6 +31,6 @@ package enum TreeText {
         .init(process.leaks == true ? "only inherited" : "", paint: style.red),
       ])
     }
-    return [style.bold("\(name):") + " generation \(tree.generation)\(keeper)"] + table.lines
+    return [style.bold("\(name):") + " generation \(tree.generation)\(keeper)\(standing)"] + table.lines
   }
 }

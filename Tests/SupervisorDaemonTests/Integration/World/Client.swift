@@ -100,6 +100,13 @@ final class Client {
     return String(decoding: answer.prefix(count), as: UTF8.self)
   }
 
+  /// The whole answer of a web server that closes after it.
+  static func page(_ address: String) throws -> String {
+    let client = try Client(address)
+    try client.say("GET / HTTP/1.0\r\nHost: \(address)\r\n\r\n")
+    return try client.text()
+  }
+
   /// Connects and waits for the answer.
   static func ask(_ address: String) throws -> Int32 { try Client(address).answer() }
 

@@ -25,6 +25,8 @@ final class Spawned {
   }
 
   enum Care { case none, leashed }
+  /// Whose session the program is in; the leader of one gets the first terminal that it opens, setsid(2).
+  enum Session { case ofTest, own }
 
   /// - Parameters:
   ///   - extra: descriptors that the program gets beside the standard ones, by number.
@@ -32,7 +34,7 @@ final class Spawned {
   init(
     _ program: String, _ arguments: [String], environment: [String] = Spawned.plainEnvironment,
     input: Stream = .null, output: Stream = .null, errors: Stream = .null, extra: [CInt: CInt] = [:],
-    care: Care = .none
+    session: Session = .ofTest, care: Care = .none
   ) throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -48,7 +50,8 @@ final class Spawned {
     var none = sigset_t()
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    let leads: Int16 = session == .own ? 0x80 : 0  // POSIX_SPAWN_SETSID, posix_spawn(3)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK) | leads)
     let words = ([program] + arguments).map { strdup($0) }
     let variables = environment.map { strdup($0) }
     defer { (words + variables).forEach { free($0) } }

@@ -1,0 +1,96 @@
+// A folder in which somebody works: `fdsupervisord run` in it, the tool beside it, and nothing left at the end.
+
+import CLinux
+import Glibc
+import Supervisor
+import Testing
+
+/// One directory with one run.
+final class Desk {
+  let folder: TestFolder
+  /// Where it keeps what is not part of the project.
+  private let aside: TestFolder
+  private(set) var run: Spawned?
+  private let control: String
+
+  init() throws {
+    folder = try TestFolder()
+    aside = try TestFolder()
+    control = aside.path + "/control.sock"
+  }
+
+  deinit {
+    do {
+      if let run, run.isRunning {
+        try run.send(SIGTERM)
+        #expect(try run.status() == 0, "\(output)")
+      }
+    } catch {
+      Issue.record("\(error)\n\(output)")
+    }
+  }
+
+  func path(_ name: String) -> String { folder.path + "/" + name }
+  /// What the run said.
+  var output: String {
+    String(decoding: contents(ofSmallFile: aside.path + "/output", limit: 1 << 24) ?? [], as: UTF8.self)
+  }
+
+  /// Writes a file in place.
+  func write(_ text: String, to name: String) throws {
+    let file = try FileDescriptor.open(path(name), O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+    var bytes = Array(text.utf8)
+    _ = try bytes.withUnsafeMutableBytes { try file.write(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Runs the program in the folder, whose output goes to the terminal of nobody.
+  func spawn(_ program: String, _ words: [String], output name: String) throws -> Spawned {
+    let shell = [
+      "-c", "cd \"$1\" && shift && exec \"$@\"", "sh", folder.path, try ChildProcess.built(program),
+    ]
+    let stream = Spawned.Stream.file(aside.path + "/" + name)
+    return try Spawned("/bin/sh", shell + words, output: stream, errors: stream, care: .leashed)
+  }
+
+  /// Starts `fdsupervisord run` and waits until the tool reaches it.
+  func start(_ words: String..., options: [String] = []) throws {
+    let run = try spawn("fdsupervisord", ["run", "--control", control] + options + words, output: "output")
+    self.run = run
+    try eventually("the run answers") {
+      if !run.isRunning { throw NeverHappened(what: "a run: \(output)") }
+      return access(control, F_OK) == 0 ? true : nil
+    }
+  }
+
+  func call<Value: Decodable>(
+    _ method: ControlMethod, _ parameters: some Encodable, as type: Value.Type
+  ) throws -> Value {
+    try ControlClient(path: control).call(method, parameters, as: type)
+  }
+
+  func status(_ name: String) throws -> ServiceStatus {
+    let reply = try call(.status, ServiceSelection(names: [name]), as: StatusReply.self)
+    return try #require(reply.services.first)
+  }
+
+  @discardableResult func reach(
+    _ name: String, _ state: PublicState = .running, generation: Int = 1
+  ) throws -> ServiceStatus {
+    do {
+      return try eventually("\(name) is \(state), generation \(generation)") {
+        let status = try status(name)
+        return status.state == state && status.generation >= generation ? status : nil
+      }
+    } catch let error as NeverHappened {
+      throw NeverHappened(what: "\(error.what)\n\(output)")
+    }
+  }
+
+  func says(_ text: String) throws {
+    do {
+      try eventually("it says \"\(text)\"") { output.contains(text) ? true : nil }
+    } catch {
+      throw NeverHappened(what: "\(error)\n\(output)")
+    }
+  }
+}
