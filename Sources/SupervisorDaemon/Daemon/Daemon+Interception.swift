@@ -40,8 +40,24 @@ extension Daemon {
       listeners: { [weak self] in
         runtime.definition.sockets.flatMap { self?.sockets.listeners(of: $0) ?? [] }
       },
+      isInUse: { [weak self] in self?.isInUse($0, by: service) ?? false },
       discovery: runtime.definition.discovers ? discovery(of: service) : nil,
       onNote: { [weak self] in self?.tell($0, of: service) })
+  }
+
+  /// Whether a process took the listener, by a bind or from who did.
+  ///
+  /// Who only was passed it at the launch, such as a shell, may have no use for it.
+  private func isInUse(_ listener: Listener, by service: Int) -> Bool {
+    let definition = runtimes[service].definition
+    let first = Int32(LaunchPreparation.firstPassedDescriptor)
+    let passed =
+      definition.pass.descriptors == .fromThree ? first..<first + Int32(definition.sockets.count) : 0..<0
+    let found = holders(of: [listener.inode], among: descendants(of: service).map(\.stat.pid))
+    return Dictionary(grouping: found, by: \.pid).contains { pid, held in
+      let descriptors = Set(held.map(\.fd))
+      return !descriptors.isSubset(of: passed) || ListenerUse.isPossible(in: pid, on: descriptors)
+    }
   }
 
   /// Once in a generation each: a program tries again and again.

@@ -14,6 +14,7 @@ package final class Interception {
   private let listeners: () -> [Listener]
   private let onNote: (Note) -> Void
   private let discovery: Discovery?
+  private let isInUse: (Listener) -> Bool
   private var ephemeral = EphemeralSockets()
   private var source: EventSource?
 
@@ -64,15 +65,18 @@ package final class Interception {
   /// - Parameters:
   ///   - filter: from `SECCOMP_FILTER_FLAG_NEW_LISTENER`.
   ///   - listeners: those of the service, asked for at each call: a repair may change them.
+  ///   - isInUse: whether a process of the service has a listener already, and counts on it as it is.
   package init(
     owning filter: consuming FileDescriptor, loop: EventLoop, policy: WildcardBind,
-    listeners: @escaping () -> [Listener], discovery: Discovery? = nil, onNote: @escaping (Note) -> Void
+    listeners: @escaping () -> [Listener], isInUse: @escaping (Listener) -> Bool, discovery: Discovery? = nil,
+    onNote: @escaping (Note) -> Void
   ) throws(SystemError) {
     self.filter = filter
     self.policy = policy
     self.listeners = listeners
     self.onNote = onNote
     self.discovery = discovery
+    self.isInUse = isInUse
     source = try loop.watch(self.filter.number, priority: .processes) { [weak self] events in
       self?.answer(events)
     }
@@ -219,13 +223,21 @@ package final class Interception {
   @discardableResult private func put(
     _ listener: Listener, inPlaceOf call: cl_socket_call, isNonBlocking: Bool
   ) throws(SystemError) -> Replacement {
-    // The program asked for it on its own description; ours was made blocking before the launch.
-    let flags = cl_fcntl(listener.number, F_GETFL, 0)
-    let wish = isNonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK
-    if wish != flags { _ = cl_fcntl(listener.number, F_SETFL, Int(wish)) }
+    adopt(isNonBlocking, for: listener)
     if cl_call_replace(filter.number, call.id, listener.number, call.descriptor) == 0 { return .there }
     if errno == ENOENT { return .callerIsGone }
     throw SystemError("hand over socket \"\(listener.socket)\" to process", "\(call.thread)")
+  }
+
+  /// O_NONBLOCK belongs to the open file, which is shared; the program asked for it, or not, on its own.
+  ///
+  /// Most make their socket non-blocking after its bind. So a second worker's bind must not take that from the
+  /// first, who would sleep in accept(2) when somebody else got the connection, with all that it had begun.
+  private func adopt(_ isNonBlocking: Bool, for listener: Listener) {
+    let flags = cl_fcntl(listener.number, F_GETFL, 0)
+    let wish = isNonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK
+    if wish == flags || !isNonBlocking && isInUse(listener) { return }
+    _ = cl_fcntl(listener.number, F_SETFL, Int(wish))
   }
 }
 

@@ -109,6 +109,43 @@ import Testing
       """)
   }
 
+  @Test("a second time does not make the listener blocking for the first, who made it non-blocking meanwhile")
+  func staysNonBlocking() throws {
+    try serves(
+      """
+      s = socket.socket()
+      s.bind((host, port))
+      s.listen(5)
+      s.setblocking(False)
+      worker = os.fork()
+      if worker == 0:
+          second = socket.socket()
+          second.bind((host, port))
+          os._exit(0)
+      assert os.waitpid(worker, 0)[1] == 0
+      assert not os.get_blocking(s.fileno())
+      serve(s)
+      """)
+  }
+
+  @Test(
+    "gets a blocking listener after somebody tried the port with a non-blocking one",
+    arguments: ["intercept", "auto"])
+  func afterTrial(pass: String) throws {
+    try serves(
+      """
+      with socket.socket() as trial:
+          trial.setblocking(False)
+          trial.bind((host, port))
+          assert not os.get_blocking(trial.fileno())
+      s = socket.socket()
+      s.bind((host, port))
+      assert os.get_blocking(s.fileno())
+      s.listen(5)
+      serve(s)
+      """, pass: pass)
+  }
+
   @Test("under another user, from another thread, after it executed itself again")
   func changed() throws {
     guard geteuid() == 0 else { return }
