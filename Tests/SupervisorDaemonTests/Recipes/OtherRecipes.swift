@@ -33,14 +33,14 @@ extension Recipe {
   private static let stores = [
     Recipe(
       name: "redis", needs: ["redis-server"], package: "redis-server",
-      probe: Probe(question: "PING\r\n", answer: "+PONG"), accepted: .mayBreak),
+      probe: RequestLoad.Probe(question: "PING\r\n", answer: "+PONG"), accepted: .mayBreak),
     Recipe(
       name: "memcached", needs: ["memcached"], package: "memcached",
-      probe: Probe(question: "version\r\n", answer: "VERSION"), accepted: .mayBreak),
+      probe: RequestLoad.Probe(question: "version\r\n", answer: "VERSION"), accepted: .mayBreak),
     // Whether it speaks TLS: no.
     Recipe(
       name: "postgresql", needs: [postgres + "/postgres", postgres + "/initdb"], package: "postgresql",
-      probe: Probe(question: #"\0\0\0\x08\x04\xd2\x16\x2f"#, answer: "N"), accepted: .mayBreak,
+      probe: RequestLoad.Probe(question: #"\0\0\0\x08\x04\xd2\x16\x2f"#, answer: "N"), accepted: .mayBreak,
       versions: ["/usr/lib/postgresql/15/bin": postgres], prepare: makeCluster),
   ]
 
@@ -53,13 +53,13 @@ extension Recipe {
       prepare: makeHostKey),
     Recipe(
       name: "git-daemon", needs: ["git"], package: "git",
-      probe: Probe(
+      probe: RequestLoad.Probe(
         question: #"003bgit-upload-pack /project.git\0host=localhost\0\0version=2\0"#,
         answer: #"000eversion 2\n"#),
       prepare: { try run("git", "init", "--quiet", "--bare", $0.path("project.git")) }),
     Recipe(
       name: "rsync", needs: ["rsync"], package: "rsync",
-      probe: Probe(question: #"@RSYNCD: 31.0\n"#, answer: "@RSYNCD:")),
+      probe: RequestLoad.Probe(question: #"@RSYNCD: 31.0\n"#, answer: "@RSYNCD:")),
     Recipe(name: "busybox-httpd-inetd", needs: ["busybox"], package: "busybox-static"),
   ]
 
@@ -88,11 +88,11 @@ extension Recipe {
   }
 }
 
-extension Recipe.Probe {
-  fileprivate static let ssh = Recipe.Probe(question: #"SSH-2.0-probe\r\n"#, answer: "SSH-2.0-")
+extension RequestLoad.Probe {
+  fileprivate static let ssh = RequestLoad.Probe(question: #"SSH-2.0-probe\r\n"#, answer: "SSH-2.0-")
 
   /// FastCGI: the start of a request, its parameters, their end, and an empty body; answered on its standard output.
-  fileprivate static let ping = Recipe.Probe(
+  fileprivate static let ping = RequestLoad.Probe(
     question: #"\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0"#
       + #"\x01\x04\0\x01\0\x3b\0\0\x0b\x05SCRIPT_NAME/ping\x0f\x05SCRIPT_FILENAME/ping"#
       + #"\x0e\x03REQUEST_METHODGET\x01\x04\0\x01\0\0\0\0\x01\x05\0\x01\0\0\0\0"#,

@@ -14,7 +14,7 @@ struct Recipe: Sendable, CustomTestStringConvertible {
   /// Whose they are, of Debian or PyPI.
   var package: String
   var port = Port.owned
-  var probe = Probe.http
+  var probe = RequestLoad.Probe.http
   /// What a restart does to a request that the program has accepted already.
   var accepted = Accepted.answered
   var restarts = 20
@@ -36,14 +36,6 @@ struct Recipe: Sendable, CustomTestStringConvertible {
     case answered
     /// The program ends without finishing it.
     case mayBreak
-  }
-
-  /// What a client says, and how the answer begins; with Python's escapes.
-  struct Probe: Sendable {
-    var question: String
-    var answer: String
-
-    static let http = Probe(question: "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n", answer: "HTTP/1.")
   }
 
   /// The first program that is not there.

@@ -3,6 +3,7 @@
 import FoundationEssentials
 import Glibc
 import Supervisor
+import SupervisorDaemon
 import Testing
 
 /// One recipe behind one daemon.
@@ -54,7 +55,7 @@ final class RecipeRun {
   /// Serves, restarts under load and ends.
   func prove() throws {
     try world.start(configuration, running: [service])
-    let load = try RecipeLoad(recipe.probe, at: address, in: world)
+    let load = try RequestLoad(recipe.probe, at: address, in: world.folder) { [world] in world.log }
     try load.awaitAnswer("at first")
     try expectOneListener()
     for number in 1...recipe.restarts {
@@ -79,18 +80,13 @@ final class RecipeRun {
 
   private func expectEnd() throws {
     let daemon = try #require(world.daemon)
-    let family = descendants(of: daemon.pid)
+    var family: [ProcessIdentity] = []
+    Descendants.visit(.below(daemon.pid)) { family.append($0.stat.identity) }
     #expect(!family.isEmpty)
     try daemon.send(SIGTERM)
     #expect(try daemon.status() == 0, "\(world.log)")
     let left = family.filter(ProcessTable.isAlive)
     #expect(left.isEmpty, "\(world.log)")
     #expect(try SocketTable().listeners(on: SocketAddress(parsing: address)).isEmpty)
-  }
-
-  private func descendants(of pid: Int32) -> [ProcessIdentity] {
-    ProcessTable.children(of: pid).flatMap { child in
-      (ProcessTable.stat(of: child).map { [$0.identity] } ?? []) + descendants(of: child)
-    }
   }
 }

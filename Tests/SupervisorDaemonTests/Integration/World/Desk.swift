@@ -3,6 +3,8 @@
 import CLinux
 import Glibc
 import Supervisor
+import SupervisorDaemon
+import SupervisorDaemon
 import Testing
 
 /// One directory with one run.
@@ -43,6 +45,23 @@ final class Desk {
     _ = try bytes.withUnsafeMutableBytes { try file.write(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Everybody below the run, and the run.
+  func family() throws -> [ProcessIdentity] {
+    let pid = try #require(run).pid
+    var found: [ProcessIdentity] = []
+    Descendants.visit(.including([pid])) { found.append($0.stat.identity) }
+    return found
+  }
+
+  /// Ends it as Ctrl-C does, and proves that nobody is left.
+  func end(by signal: Int32 = SIGINT) throws {
+    let family = try family()
+    let run = try #require(run)
+    try run.send(signal)
+    #expect(try run.status() == 0, "\(output)")
+    #expect(family.filter(ProcessTable.isAlive).isEmpty, "\(output)")
+  }
+
   /// Runs the program in the folder, whose output goes to the terminal of nobody.
   func spawn(_ program: String, _ words: [String], output name: String) throws -> Spawned {
     let shell = [
@@ -58,7 +77,17 @@ final class Desk {
     self.run = run
     try eventually("the run answers") {
       if !run.isRunning { throw NeverHappened(what: "a run: \(output)") }
-      return access(control, F_OK) == 0 ? true : nil
+      return isHeard ? true : nil
+    }
+  }
+
+  /// Not before somebody listens: the path is there a moment earlier.
+  private var isHeard: Bool {
+    do throws(SystemError) {
+      try UnixStream.connect(try UnixStream.make(.blocking), to: control)
+      return true
+    } catch {
+      return false
     }
   }
 

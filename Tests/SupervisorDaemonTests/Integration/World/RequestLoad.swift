@@ -1,4 +1,4 @@
-// Clients that know how a recipe's program is talked to, and count what became of each request.
+// Clients that know how a program is talked to, and count what became of each request.
 
 import FoundationEssentials
 import Glibc
@@ -6,7 +6,15 @@ import Supervisor
 import Testing
 
 /// Two clients in a closed loop, some dozens of requests a second, from a process of their own.
-final class RecipeLoad {
+final class RequestLoad {
+  /// What a client says, and how the answer begins; with Python's escapes.
+  struct Probe: Sendable {
+    var question: String
+    var answer: String
+
+    static let http = Probe(question: "GET / HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n", answer: "HTTP/1.")
+  }
+
   struct Result: Decodable {
     var answered: Int
     var refused: Int
@@ -59,13 +67,15 @@ final class RecipeLoad {
     """
 
   private let process: Spawned
-  private let world: World
+  private let folder: TestFolder
+  /// What helps to understand why nobody answers.
+  private let log: () -> String
 
-  init(_ probe: Recipe.Probe, at address: String, in world: World) throws {
-    self.world = world
+  init(_ probe: Probe, at address: String, in folder: TestFolder, log: @escaping () -> String) throws {
+    (self.folder, self.log) = (folder, log)
     process = try Spawned(
       "/usr/bin/env", ["python3", "-S", "-c", Self.script, address, probe.question, probe.answer],
-      output: .file(world.path("load")), errors: .file(world.path("load.errors")))
+      output: .file(folder.path + "/load"), errors: .file(folder.path + "/load.errors"))
   }
 
   /// Waits until a request of now was answered: two may be under way.
@@ -74,18 +84,22 @@ final class RecipeLoad {
     do {
       try eventually("an answer \(when)") { answers > before + 2 ? true : nil }
     } catch {
-      throw NeverHappened(what: "\(error)\n\(world.text(of: "load.errors"))\n\(world.log)")
+      throw NeverHappened(what: "\(error)\n\(text(of: "load.errors"))\n\(log())")
     }
   }
 
+  private func text(of name: String) -> String {
+    String(decoding: contents(ofSmallFile: folder.path + "/" + name, limit: 1 << 24) ?? [], as: UTF8.self)
+  }
+
   /// A byte for each.
-  private var answers: Int { world.text(of: "load").utf8.count }
+  private var answers: Int { text(of: "load").utf8.count }
 
   func end() throws -> Result {
     try process.send(SIGTERM)
     _ = try process.status()
     let line = try #require(
-      world.text(of: "load").split(separator: "\n").last, "\(world.text(of: "load.errors"))")
+      text(of: "load").split(separator: "\n").last, "\(text(of: "load.errors"))")
     return try JSONDecoder().decode(Result.self, from: Data(line.utf8))
   }
 }
