@@ -72,9 +72,12 @@ final class DevelopmentRun: DaemonObserver {
       return daemon.beginShutdown(because: "\(definition.name) ended")
     }
     let key = console == nil ? "" : "; r starts it"
+    // Without restarts the end was the last line; with them it may be the limit that was reached.
+    let reason = definition.restart == .never ? nil : daemon.graph.publicState(of: service).message
     daemon.log.log(
       .notice, service: definition.name,
-      (definition.watch == nil ? "it has ended" : "waiting for a change") + key)
+      (reason.map { $0 + "; " } ?? "") + (definition.watch == nil ? "it has ended" : "waiting for a change")
+        + key)
     if arguments.page == .shown { showPage(for: service) }
   }
 

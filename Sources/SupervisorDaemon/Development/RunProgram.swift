@@ -60,7 +60,10 @@ package enum RunProgram {
     if arguments.place == .detached { setsid() }
     do {
       let loop = try EventLoop()
-      let logs = try LogContext.console(loop: loop, threshold: wanted.configuration.daemon.logLevel)
+      // Who starts it in the background hears its standard error until it has started.
+      let logs = try LogContext.console(
+        loop: loop, threshold: wanted.configuration.daemon.logLevel,
+        on: arguments.place == .detached ? STDERR_FILENO : STDOUT_FILENO)
       for remark in wanted.remarks { logs.log.log(.notice, remark) }
       let ports = RunPorts(arguments, place, log: logs.log)
       for address in wanted.configuration.sockets.flatMap(\.addresses) {

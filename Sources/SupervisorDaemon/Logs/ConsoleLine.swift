@@ -80,6 +80,8 @@ extension ConsoleLine {
     // One line of the report says these.
     case .serviceReady, .straySwept, .relaunchReport: true
     case .daemonStarted, .daemonStopped: true
+    // The line before it says why, and the run what it waits for now.
+    case .gaveUp: true
     default: false
     }
   }

@@ -59,8 +59,10 @@ package final class LogContext {
   }
 
   /// The context of a run at a desk: standard output, a line for each event, colours on a terminal.
-  package static func console(loop: EventLoop, threshold: LogLevel) throws(SystemError) -> LogContext {
-    let number = try retrying("duplicate standard output") { cl_fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) }
+  package static func console(
+    loop: EventLoop, threshold: LogLevel, on descriptor: CInt = STDOUT_FILENO
+  ) throws(SystemError) -> LogContext {
+    let number = try retrying("duplicate an output") { cl_fcntl(descriptor, F_DUPFD_CLOEXEC, 3) }
     let output = try NonBlockingOutput(FileDescriptor(owning: number), loop: loop)
     return console(loop: loop, output: output, threshold: threshold, colours: colours(of: output))
   }

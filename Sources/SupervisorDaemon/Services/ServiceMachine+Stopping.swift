@@ -71,7 +71,9 @@ extension ServiceMachine {
     case .starting(let starting):
       let pid = starting.pid
       return hintAtTakenPorts(reason) + [
-        .log(.error, kind: .notReady, "pid \(pid) ended before it was ready: \(reason)")
+        .log(
+          reason.isSuccess ? .notice : .error, kind: .notReady,
+          "pid \(pid) ended before it was ready: \(reason)")
       ]
         + ended(pid, reason, signals: [], since: now, aim: aimAfterExit(reason, at: now), at: now)
     case .running(let running):

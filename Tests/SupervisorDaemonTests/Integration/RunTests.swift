@@ -10,23 +10,7 @@ import Testing
 
   init() throws { desk = try Desk() }
 
-  private var host: String { String(address.split(separator: ":")[0]) }
-  private var port: String { String(address.split(separator: ":")[1]) }
-
-  /// A web server that answers with its word.
-  private func server(_ word: String) -> String {
-    """
-    import http.server
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"\(word)")
-        def log_message(self, *_): pass
-    http.server.ThreadingHTTPServer(("\(host)", \(port)), Handler).serve_forever()
-
-    """
-  }
+  private func server(_ word: String) -> String { Desk.webServer(word, at: address) }
 
   private func answers(_ word: String) throws {
     do {

@@ -4,6 +4,15 @@ import Testing
 @Suite("What people read") struct RenderingTests {
   private func text(_ lines: [String]) -> String { lines.joined(separator: "\n") }
 
+  @Test("a command that is too long for its place loses its folder first, then its end")
+  func longCommands() {
+    #expect(Text.shortenedCommand("/usr/bin/server --port 80", to: 30) == "/usr/bin/server --port 80")
+    #expect(Text.shortenedCommand("/usr/lib/app/bin/server --port 80", to: 20) == "…/server --port 80")
+    #expect(Text.shortenedCommand("/usr/lib/app/bin/server --port 80", to: 12) == "…/server --…")
+    #expect(Text.shortenedCommand("server /usr/lib/app/port", to: 12) == "server /usr…")
+    #expect(Text.shortenedCommand("/averylongname", to: 8) == "/averyl…")
+  }
+
   @Test("the report of a restart")
   func report() {
     let report = Samples.fullReport

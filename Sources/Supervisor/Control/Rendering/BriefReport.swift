@@ -22,7 +22,7 @@ package enum BriefReport {
   private static func list(_ strays: [RelaunchReport.StrayRecord]) -> String {
     let texts = strays.prefix(named).map { stray in
       let held = stray.held.map { $0.split(separator: " ").first.map(String.init) ?? $0 }
-      return Text.shortened(ProcessTable.printable(stray.command))
+      return Text.shortenedCommand(ProcessTable.printable(stray.command))
         + (held.isEmpty ? "" : " (held \(held.joined(separator: ", ")))")
     }
     return texts.joined(separator: ", ") + (strays.count > named ? " and \(strays.count - named) more" : "")

@@ -37,7 +37,7 @@ package enum HolderScreen {
     var table = TextTable(indentation: 2)
     for node in nodes.prefix(mostShown) {
       let indentation = String(repeating: "  ", count: min(node.depth, deepestIndentation))
-      let command = Text.shortened(ProcessTable.printable(node.command))
+      let command = Text.shortenedCommand(ProcessTable.printable(node.command))
       let paint = node.holds ? style.bold : style.dim
       table.append([
         .init("\(node.pid)"), .init(indentation + command, paint: paint), .init(remark(node)),

@@ -38,14 +38,14 @@ package enum HoldersText {
       about.append(holder.origin)
     }
     about.append("for \(Text.age(holder.age))")
-    let command = Text.shortened(holder.command)
+    let command = Text.shortenedCommand(holder.command)
     let text = "pid \(holder.pid)  \(command)  as fd \(holder.fd) (\(about.joined(separator: ", ")))"
     return ProcessTable.printable(text)
   }
 
   private static func row(_ holder: HolderRecord) -> [TextTable.Cell] {
     let service = holder.service.map { name in holder.generation.map { "\(name) #\($0)" } ?? name } ?? "-"
-    let command = Text.shortened(ProcessTable.printable(holder.command))
+    let command = Text.shortenedCommand(ProcessTable.printable(holder.command))
     return [
       .init("\(holder.pid)"), .init("\(holder.fd)"), .init(command), .init(holder.user),
       .init(holder.origin.isEmpty ? "-" : holder.origin), .init(Text.age(holder.age)), .init(holder.address),

@@ -65,6 +65,6 @@ package enum ListenersText {
   private static func command(of row: Row, _ room: Int) -> String {
     let more = row.workers.isEmpty ? "" : " +\(Text.counted(row.workers.count, "worker"))"
     let command = ProcessTable.printable(row.holder.command)
-    return Text.shortened(command, to: max(shortestCommand, room - more.count)) + more
+    return Text.shortenedCommand(command, to: max(shortestCommand, room - more.count)) + more
   }
 }

@@ -68,7 +68,9 @@ package enum ReportText {
     return rows
   }
 
-  private static func command(_ text: String) -> String { Text.shortened(ProcessTable.printable(text)) }
+  private static func command(_ text: String) -> String {
+    Text.shortenedCommand(ProcessTable.printable(text))
+  }
 
   private static func outcome(_ stopped: RelaunchReport.StoppedProcess) -> String {
     // Without a signal it ended by itself, and there was nothing to wait for.

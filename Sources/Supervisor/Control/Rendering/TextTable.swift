@@ -61,6 +61,16 @@ package enum Text {
     text.count <= limit ? text : text.prefix(limit - 1) + "…"
   }
 
+  /// A command line; one that is too long loses its program's folder first: "…/server --port 80".
+  package static func shortenedCommand(_ command: String, to limit: Int = longestCommand) -> String {
+    guard command.count > limit else { return command }
+    let program = command.prefix { $0 != " " }
+    guard let slash = program.lastIndex(of: "/"), slash != program.startIndex else {
+      return shortened(command, to: limit)
+    }
+    return shortened("…" + command[slash...], to: limit)
+  }
+
   /// Control characters made visible, except the tab.
   package static func line(_ text: String) -> String {
     guard text.utf8.contains(9) else { return ProcessTable.printable(text) }

@@ -26,7 +26,7 @@ package enum TreeText {
       let indentation = String(repeating: "  ", count: max(0, min(process.depth, 32)))
       table.append([
         .init("\(process.pid)"), .init(process.state),
-        .init(indentation + Text.shortened(ProcessTable.printable(process.command))),
+        .init(indentation + Text.shortenedCommand(ProcessTable.printable(process.command))),
         .init(process.user), .init(Text.age(process.age)), .init(process.holds.joined(separator: ", ")),
         .init(process.leaks == true ? "only inherited" : "", paint: style.red),
       ])

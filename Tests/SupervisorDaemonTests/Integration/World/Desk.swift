@@ -13,7 +13,7 @@ final class Desk {
   /// Where it keeps what is not part of the project.
   private let aside: TestFolder
   private(set) var run: Spawned?
-  private let control: String
+  let control: String
 
   init() throws {
     folder = try TestFolder()
@@ -34,8 +34,10 @@ final class Desk {
 
   func path(_ name: String) -> String { folder.path + "/" + name }
   /// What the run said.
-  var output: String {
-    String(decoding: contents(ofSmallFile: aside.path + "/output", limit: 1 << 24) ?? [], as: UTF8.self)
+  var output: String { text(of: "output") }
+  /// What a program said.
+  func text(of output: String) -> String {
+    String(decoding: contents(ofSmallFile: aside.path + "/" + output, limit: 1 << 24) ?? [], as: UTF8.self)
   }
 
   /// Writes a file in place.
@@ -43,6 +45,23 @@ final class Desk {
     let file = try FileDescriptor.open(path(name), O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
     var bytes = Array(text.utf8)
     _ = try bytes.withUnsafeMutableBytes { try file.write(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// A web server in Python that answers with its word.
+  static func webServer(_ word: String, at address: String) -> String {
+    let parts = address.split(separator: ":")
+    return """
+      import http.server
+      class Handler(http.server.BaseHTTPRequestHandler):
+          def do_GET(self):
+              self.send_response(200)
+              self.end_headers()
+              self.wfile.write(b"\(word)")
+          def log_message(self, *_): pass
+      server = http.server.ThreadingHTTPServer(("\(parts[0])", \(parts[1])), Handler)
+      server.serve_forever()
+
+      """
   }
 
   /// Everybody below the run, and the run.
@@ -60,6 +79,12 @@ final class Desk {
     try run.send(signal)
     #expect(try run.status() == 0, "\(output)")
     #expect(family.filter(ProcessTable.isAlive).isEmpty, "\(output)")
+  }
+
+  /// Runs the tool in the folder, until its end.
+  @discardableResult func ctl(_ words: String...) throws -> (status: Int32, output: String) {
+    let tool = try spawn("fdsupervisorctl", words, output: "ctl")
+    return (try tool.status(), text(of: "ctl"))
   }
 
   /// Runs the program in the folder, whose output goes to the terminal of nobody.
