@@ -126,7 +126,9 @@ final class DevelopmentRun: DaemonObserver {
       daemon.search(question.inodes) { [weak self] result in
         guard let self else { return }
         self.searches[address] = nil
-        if let result { self.found(question.reply(to: result), address, service) }
+        if let result {
+          self.found(question.reply(to: result), isHeld: !question.listeners.isEmpty, address, service)
+        }
       } keep: {
         searches[address] = $0
       }
@@ -135,11 +137,13 @@ final class DevelopmentRun: DaemonObserver {
     }
   }
 
-  private func found(_ reply: HoldersReply, _ address: SocketAddress, _ service: Int) {
-    guard let taken = TakenPort(address, reply, marker: ports.marker) else { return }
+  private func found(
+    _ reply: HoldersReply, isHeld: Bool, _ address: SocketAddress, _ service: Int
+  ) {
+    guard let taken = TakenPort(address, reply, isHeld: isHeld, marker: ports.marker) else { return }
     let name = daemon.runtimes[service].definition.name
     // Another service of this run: it is no stranger, and its port is not to be taken.
-    if let other = taken.processes.lazy.compactMap({ self.daemon.owner(of: $0.pid) }).first {
+    if let other = taken.holders.holders.lazy.compactMap({ self.daemon.owner(of: $0.pid) }).first {
       let holder = daemon.runtimes[other].definition.name
       if other != service {
         daemon.log.log(.error, service: name, "\(address) is taken by \(holder), a service of this run")
@@ -149,18 +153,16 @@ final class DevelopmentRun: DaemonObserver {
     switch ports.decision(about: taken) {
     case .leave:
       daemon.log.log(
-        .error, service: name, "\(address) is taken; --take-over ends who has it",
-        lines: ports.screen(of: taken))
+        .error, service: name, taken.text("--take-over ends who has it"), lines: taken.screen)
     case .ask:
       let canPress = console != nil && arguments.standardInput == .nothing
       daemon.log.log(
         .error, service: name,
-        "\(address) is taken" + (canPress ? "; f frees it" : "; --take-over ends who has it"),
-        lines: ports.screen(of: taken))
+        taken.text(canPress ? "f frees it" : "--take-over ends who has it"), lines: taken.screen)
       wanted = (taken, service)
     case .remove, .removeSilently:
       if taken.origin == .foreign {
-        daemon.log.log(.notice, service: name, "\(address) is taken", lines: ports.screen(of: taken))
+        daemon.log.log(.notice, service: name, "\(address) is taken", lines: taken.screen)
       }
       remove(taken, for: service)
     }
@@ -189,6 +191,6 @@ final class DevelopmentRun: DaemonObserver {
       self.daemon.afterEvents()
     }
     removal = request
-    request.begin(taken.processes)
+    request.begin(taken.plan.chosen)
   }
 }

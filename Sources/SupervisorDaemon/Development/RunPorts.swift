@@ -25,27 +25,27 @@ struct RunPorts {
     switch decision(about: taken) {
     case .leave:
       log.log(
-        .error, "\(address) is taken; --take-over ends who has it, --listen chooses another address",
-        lines: screen(of: taken))
+        .error, taken.text("--take-over ends who has it, --listen chooses another address"),
+        lines: taken.screen)
       return .left
     case .ask:
-      log.log(.warning, "\(address) is taken", lines: screen(of: taken))
+      log.log(.warning, "\(address) is taken", lines: taken.screen)
       log.flush()
       guard TerminalQuestion.ask("press f to free it, any other key to leave it alone: ") == Self.takeOverKey
       else { return .left }
-    case .remove: log.log(.notice, "\(address) is taken", lines: screen(of: taken))
+    case .remove: log.log(.notice, "\(address) is taken", lines: taken.screen)
     case .removeSilently: break
     }
     return try remove(taken)
   }
 
   private func remove(_ taken: TakenPort) throws(SystemError) -> Outcome {
-    for remark in HolderRemoval.run(taken.processes) {
+    for remark in HolderRemoval.run(taken.plan.chosen) {
       let prefix = taken.origin == .leftover ? "a leftover of an earlier run in this directory: " : ""
       log.log(.notice, prefix + remark)
     }
     guard let left = try TakenPort(taken.address, marker: marker) else { return .free }
-    log.log(.error, "\(taken.address) is still taken", lines: screen(of: left))
+    log.log(.error, "\(taken.address) is still taken", lines: left.screen)
     return .left
   }
 
@@ -53,18 +53,11 @@ struct RunPorts {
 
   /// What is to be done about the holders of an address.
   func decision(about taken: TakenPort) -> Decision {
-    // PID 1 holds the sockets of its units: they are stopped there.
-    if taken.processes.isEmpty || taken.processes.contains(where: { $0.pid == 1 }) { return .leave }
+    if !taken.canBeFreed { return .leave }
     if taken.origin == .leftover { return .removeSilently }
     if arguments.taken == .takeOver { return .remove }
     let isAtTerminal =
       arguments.place == .here && isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1
     return isAtTerminal ? .ask : .leave
-  }
-
-  /// Who has it, for people.
-  func screen(of taken: TakenPort) -> [String] {
-    let known = HolderScreen.lines(HolderTree.of(taken.holders.holders)).map { String($0.dropFirst(2)) }
-    return known + taken.holders.remarks
   }
 }

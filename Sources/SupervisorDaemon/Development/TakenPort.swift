@@ -7,27 +7,41 @@ import Supervisor
 struct TakenPort {
   let address: SocketAddress
   let holders: HoldersReply
-  /// Each once, those that are no more left out.
-  let processes: [ProcessDescription]
+  /// Whom to end, and whom not: what `fdsupervisorctl free` spares is spared here.
+  let plan: RemovalPlan
   let origin: Origin
 
   enum Origin { case leftover, foreign }
 
   /// nil when nobody has it.
   init?(_ address: SocketAddress, marker: String) throws(SystemError) {
-    self.init(address, try HolderQuery.holders(of: address), marker: marker)
+    let view = try HolderQuery.view(of: address)
+    self.init(address, view.reply, isHeld: view.isHeld, marker: marker)
   }
 
   /// What is known of the holders already.
-  init?(_ address: SocketAddress, _ reply: HoldersReply, marker: String) {
-    let isHeld = !reply.holders.isEmpty || reply.remarks.contains { $0.hasPrefix("somebody listens") }
+  ///
+  /// - Parameter isHeld: somebody listens, whether or not this user sees who.
+  init?(_ address: SocketAddress, _ reply: HoldersReply, isHeld: Bool, marker: String) {
     guard isHeld else { return nil }
     self.address = address
     holders = reply
-    processes = Set(reply.holders.map(\.pid)).sorted().compactMap { ProcessDescription.of($0) }
-    let areOurs =
-      !processes.isEmpty && processes.allSatisfy { Self.isOfRun($0.pid, marker: marker) }
+    let pids = Set(reply.holders.map(\.pid))
+    plan = RemovalPlan(holders: pids)
+    let areOurs = !pids.isEmpty && pids.allSatisfy { Self.isOfRun($0, marker: marker) }
     origin = areOurs ? .leftover : .foreign
+  }
+
+  /// Ending who may be ended frees it, as far as anybody sees.
+  var canBeFreed: Bool { !plan.chosen.isEmpty && plan.refusals.isEmpty }
+
+  /// What is said, with what a person can do about it.
+  func text(_ remedy: String) -> String { "\(address) is taken" + (canBeFreed ? "; \(remedy)" : "") }
+
+  /// Who has it, and why it can't be freed, for people.
+  var screen: [String] {
+    let known = HolderScreen.lines(HolderTree.of(holders.holders)).map { String($0.dropFirst(2)) }
+    return known + plan.refusals + plan.advice + holders.remarks
   }
 
   /// Whether a process comes of a run in this folder: its environment, as it was executed, says so (proc(5)).

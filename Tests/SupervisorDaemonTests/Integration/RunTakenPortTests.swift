@@ -137,4 +137,38 @@ import Testing
     #expect(try desk.ctl("free", address, "--yes").status == 0)
     #expect(!ProcessTable.isAlive(helper))
   }
+
+  @Test("that another run serves is not taken from it, whatever was asked for")
+  func ofAnotherRun() throws {
+    try desk.start("--", "python3", "server.py")
+    try eventually("it listens") { try Client.isRefused(address) ? nil : true }
+    let other = try Desk()
+    let run = try other.spawn(
+      "fdsupervisord", ["run", "--listen", address, "--take-over", "--", "true"], output: "refusal")
+    #expect(try run.status() == 1)
+    let said = other.text(of: "refusal")
+    #expect(said.contains("\(address) is taken\n"), "\(said)")
+    let daemon = try #require(desk.run).pid
+    #expect(said.contains("is spared: it belongs to fdsupervisord, pid \(daemon)"), "\(said)")
+    #expect(try Client.page(address).contains("mine"))
+  }
+
+  @Test(
+    "that another user has is told to be hidden, not to be free",
+    .enabled(if: geteuid() == 0 && World.isOpenToOthers, "only root can become somebody else"))
+  func ofAnotherUser() throws {
+    let holder = try stranger()
+    let said = desk.path("said")
+    let run = try Spawned(
+      "/usr/bin/env",
+      [
+        "-C", "/", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+        ChildProcess.built("fdsupervisord"), "run", "--listen", address, "--take-over", "--control",
+        "/tmp/fdsupervisor-desk-\(getpid())-\(address).sock", "--", "true",
+      ], output: .file(said), errors: .file(said), care: .leashed)
+    #expect(try run.status() == 1)
+    let text = String(decoding: contents(ofSmallFile: said) ?? [], as: UTF8.self)
+    #expect(text.contains("\(address) belongs to user root; root sees who holds it"), "\(text)")
+    #expect(holder.isRunning)
+  }
 }

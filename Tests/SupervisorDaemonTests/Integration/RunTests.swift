@@ -85,14 +85,25 @@ import Testing
 
   @Test("a port that a stranger has is named with its holder, who is left alone")
   func taken() throws {
-    let stranger = try listener(on: address)
+    let holder = try desk.spawn("misbehaving", ["bind=\(address)", "serve"], output: "holder")
+    try eventually("the holder listens") { try Client.isRefused(address) ? nil : true }
     try desk.write(server("x"), to: "server.py")
     try desk.start("--", "python3", "server.py")
     try desk.reach("server", .failed)
-    try desk.says("\(address) is taken")
-    try desk.says("--take-over")
+    try desk.says("\(address) is taken; --take-over ends who has it")
+    try desk.says("\(holder.pid)  ")
     #expect(try Client.isRefused(address) == false)
-    withExtendedLifetime(stranger) {}
+    #expect(holder.isRunning)
+  }
+
+  @Test("a port that whoever started the run has is not taken from them")
+  func takenAbove() throws {
+    let own = try listener(on: address)
+    try desk.write(server("x"), to: "server.py")
+    try desk.start("--take-over", "--", "python3", "server.py")
+    try desk.reach("server", .failed)
+    try desk.says("is spared: this command was started by it")
+    withExtendedLifetime(own) {}
   }
 
   @Test("with --listen a taken port is told before anything starts")
