@@ -14,29 +14,12 @@ enum WatchKeys {
     $0 <= .seconds(10)
   }
 
-  /// One that can't match is an error: it would only show by changes that nobody is told of.
   private static let pattern = Decoding.nonEmptyString.then { text, node, diagnostics -> Located<String>? in
-    if let problem = problem(of: text) {
+    if let problem = PatternText.problem(with: text) {
       diagnostics.error(problem, at: node.span)
       return nil
     }
     return Located(value: text, span: node.span)
-  }
-
-  private static func problem(of text: String) -> String? {
-    let path = text.hasPrefix("!") ? text.dropFirst() : text[...]
-    if path.allSatisfy({ $0 == "/" || $0 == " " }) { return "the pattern matches nothing" }
-    if path.utf8.contains(0) { return "the pattern contains a null byte" }
-    // gitignore(5) would take it for a comment.
-    if path.hasPrefix("#"), path.startIndex == text.startIndex {
-      return "the pattern begins with '#', which is a comment; write '\\\(escaped(text))'"
-    }
-    let folders = path.split(separator: "/")
-    if folders.contains("..") || folders.contains(".") {
-      return
-        "the pattern \(quoted(text)) has '.' or '..' in it; patterns go down from 'directory', without them"
-    }
-    return nil
   }
 
   static func check(_ draft: ServiceDraft, _ node: TOMLNode, _ diagnostics: Diagnostics) {

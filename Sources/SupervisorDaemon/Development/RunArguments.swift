@@ -51,9 +51,9 @@ package struct RunArguments: Hashable, Sendable {
 
   package init() {}
 
-  /// The words behind "run".
-  package static func parse(_ words: [String]) -> Result<Command, Arguments.UsageError> {
-    var parser = Parser(rest: words[...])
+  /// The words behind "run", in a directory: an absolute path.
+  package static func parse(_ words: [String], in folder: String) -> Result<Command, Arguments.UsageError> {
+    var parser = Parser(rest: words[...], folder: folder)
     do throws(Arguments.UsageError) {
       return .success(try parser.parse())
     } catch {
@@ -64,6 +64,8 @@ package struct RunArguments: Hashable, Sendable {
 
 private struct Parser {
   var rest: ArraySlice<String>
+  /// The current directory, absolute.
+  let folder: String
   var result = RunArguments()
 
   mutating func parse() throws(Arguments.UsageError) -> RunArguments.Command {
@@ -117,9 +119,9 @@ private struct Parser {
     switch option {
     case "--listen", "-l": result.listen.append(try address(value))
     case "--watch", "-w":
-      result.watch.append(value)
+      result.watch.append(try pattern(option, value))
       result.watching = .always
-    case "--ignore", "-i": result.ignore.append(value)
+    case "--ignore", "-i": result.ignore.append(try pattern(option, value))
     case "--delay": result.delay = try duration(value)
     case "--name", "-n":
       if let problem = DefinitionName.problem(with: value) {
@@ -150,6 +152,14 @@ private struct Parser {
     } catch {
       throw .init(description: "--listen \"\(ProcessTable.printable(text))\": \(error)")
     }
+  }
+
+  private func pattern(_ option: String, _ text: String) throws(Arguments.UsageError) -> String {
+    let pattern = PatternText.relative(text, to: folder)
+    if let problem = PatternText.problem(with: pattern) {
+      throw .init(description: "\(option) \"\(ProcessTable.printable(text))\": \(problem)")
+    }
+    return pattern
   }
 
   private func duration(_ text: String) throws(Arguments.UsageError) -> Duration {

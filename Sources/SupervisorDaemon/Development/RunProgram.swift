@@ -9,28 +9,26 @@ package enum RunProgram {
   private static let usageStatus: Int32 = 64
 
   package static func main(_ words: [String]) -> Int32 {
-    switch RunArguments.parse(words) {
-    case .failure(let error):
-      Program.complain("fdsupervisord run: \(error.description); see fdsupervisord run --help")
-      return usageStatus
-    case .success(.help):
-      print(RunHelp.text, terminator: "")
-      return 0
-    case .success(.run(let arguments)): return run(arguments)
-    }
-  }
-
-  private static func run(_ arguments: RunArguments) -> Int32 {
     do throws(StartupError) {
-      return try start(arguments)
+      let place = try surroundings()
+      switch RunArguments.parse(words, in: place.folder) {
+      case .failure(let error):
+        Program.complain("fdsupervisord run: \(error.description); see fdsupervisord run --help")
+        return usageStatus
+      case .success(.help):
+        print(RunHelp.text, terminator: "")
+        return 0
+      case .success(.run(let arguments)): return try start(arguments, place)
+      }
     } catch {
       if !error.description.isEmpty { Program.complain(error.description) }
       return 1
     }
   }
 
-  private static func start(_ arguments: RunArguments) throws(StartupError) -> Int32 {
-    let place = try surroundings()
+  private static func start(
+    _ arguments: RunArguments, _ place: RunConfiguration.Surroundings
+  ) throws(StartupError) -> Int32 {
     let control: String
     do {
       control = try arguments.control ?? ControlPath.ofDirectory()

@@ -146,14 +146,14 @@ struct ServiceDiagnosticTests {
   static let watching = [
     Golden(
       service: "watch = [\"../a\"]",
-      "10: error: the pattern '../a' has '.' or '..' in it; patterns go down from 'directory', without them\n"
+      "10: error: the pattern has '.' or '..' in it; patterns go down from the folder that is watched, without them\n"
         + "watch = [\"../a\"]\n         ^~~~~~"),
     Golden(
       service: "watch = [\"/\"]",
       "10: error: the pattern matches nothing\nwatch = [\"/\"]\n         ^~~"),
     Golden(
       service: "watch = [\"#a\"]",
-      "10: error: the pattern begins with '#', which is a comment; write '\\#a'\n"
+      "10: error: the pattern begins with '#', which is a comment; write '\\#'\n"
         + "watch = [\"#a\"]\n         ^~~~"),
     Golden(
       service: "watch_ignore = [\"a\"]",

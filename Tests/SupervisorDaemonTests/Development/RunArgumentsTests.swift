@@ -8,7 +8,7 @@ import SupervisorDaemon
 @Suite("The arguments of run")
 struct RunArgumentsTests {
   private func parsed(_ words: String...) throws -> RunArguments {
-    guard case .run(let arguments) = try RunArguments.parse(words).get() else {
+    guard case .run(let arguments) = try RunArguments.parse(words, in: "/srv/app").get() else {
       Issue.record("it asks for help")
       return RunArguments()
     }
@@ -16,7 +16,7 @@ struct RunArgumentsTests {
   }
 
   private func complaint(_ words: String...) -> String? {
-    if case .failure(let error) = RunArguments.parse(words) { error.description } else { nil }
+    if case .failure(let error) = RunArguments.parse(words, in: "/srv/app") { error.description } else { nil }
   }
 
   @Test("what stands behind -- is the command, whatever it looks like")
@@ -37,6 +37,14 @@ struct RunArgumentsTests {
     #expect(arguments.services == ["web"])
   }
 
+  @Test("patterns may be paths as a shell completes them")
+  func patterns() throws {
+    let arguments = try parsed(
+      "-w", ".", "-w", "./src/*.py", "-w", "/srv/app/static/", "-w", "src", "-i", "!./a.log", "-i", "/build")
+    #expect(arguments.watch == ["*", "/src/*.py", "/static/", "src"])
+    #expect(arguments.ignore == ["!/a.log", "/build"])
+  }
+
   @Test(
     "a mistake is named with what to do",
     arguments: [
@@ -45,13 +53,19 @@ struct RunArgumentsTests {
       (["--listen"], "--listen wants a value"),
       (["--port", "0"], "--port wants a number from 1 to 65535, not \"0\""),
       (["--delay", "soon", "--", "x"], "--delay wants a time as \"50ms\" or \"1s\", not \"soon\""),
+      (
+        ["--watch", "../lib", "--", "x"],
+        "--watch \"../lib\": the pattern has '.' or '..' in it; patterns go down from the folder that is watched, "
+          + "without them"
+      ),
+      (["-i", "!", "--", "x"], "-i \"!\": the pattern matches nothing"),
       (["--stdin"], "--stdin is for one command: fdsupervisord run --stdin -- COMMAND"),
       (["--stdin", "-d", "--", "x"], "--stdin and --detach exclude each other"),
       (["-f", "A", "-c", "B"], "--procfile and --config exclude each other"),
       (["-f", "A", "--", "x"], "a command and a file of services exclude each other"),
     ])
   func mistakes(_ words: [String], _ message: String) {
-    guard case .failure(let error) = RunArguments.parse(words) else {
+    guard case .failure(let error) = RunArguments.parse(words, in: "/srv/app") else {
       Issue.record("it is accepted")
       return
     }
