@@ -75,11 +75,10 @@ package struct ConsoleLine: Hashable, Sendable {
 
 extension ConsoleLine {
   /// Entries that say at a desk what another line says, or what nobody there asks: the journal has them.
-  package static func isNoise(_ kind: EventKind?) -> Bool {
+  package static func isNoise(_ kind: EventKind?, _ level: LogLevel) -> Bool {
     switch kind {
-    // One line of the report says these.
-    case .serviceReady, .straySwept, .relaunchReport: true
-    case .daemonStarted, .daemonStopped: true
+    // One line of the report says these, unless something is wrong.
+    case .serviceReady, .straySwept, .relaunchReport, .daemonStarted, .daemonStopped: level > .warning
     // The line before it says why, and the run what it waits for now.
     case .gaveUp: true
     default: false

@@ -47,7 +47,7 @@ package final class DaemonLog {
     _ level: LogLevel, service: String? = nil, generation: Int? = nil, pid: Int32? = nil,
     _ message: @autoclosure () -> String, lines: [String] = [], kind: EventKind? = nil
   ) {
-    guard level <= threshold, !isConsole || level <= .warning || !ConsoleLine.isNoise(kind) else { return }
+    guard level <= threshold, !isConsole || !ConsoleLine.isNoise(kind, level) else { return }
     let text = [ProcessTable.printable(message())] + lines.map { "  | " + LogText.text(of: Array($0.utf8)) }
     let service = service.map(ProcessTable.printable)
     if let journal {

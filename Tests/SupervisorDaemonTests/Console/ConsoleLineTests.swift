@@ -53,6 +53,8 @@ struct ConsoleLineTests {
       context.log.log(.notice, service: "web", "stray 8", kind: .straySwept)
       context.log.log(.info, service: "web", "generation 2 is ready in 3 ms")
       context.log.log(.error, service: "worker", "pid 9 ended: exit 1", lines: ["Traceback"], kind: .notReady)
+      context.log.log(.error, service: "worker", "its main process ended: exit 1", kind: .gaveUp)
+      context.log.log(.warning, service: "web", "stray 9 stays", kind: .straySwept)
       context.log.log(.notice, "SIGINT: stopping all services", kind: .daemonStopping)
     }
     #expect(
@@ -60,6 +62,7 @@ struct ConsoleLineTests {
         web    > generation 2 is ready in 3 ms
         worker > pid 9 ended: exit 1
         worker >   | Traceback
+        web    > stray 9 stays
                > SIGINT: stopping all services
 
         """)

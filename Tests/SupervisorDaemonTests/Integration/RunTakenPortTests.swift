@@ -67,8 +67,8 @@ import Testing
   func freedLater() throws {
     let holder = try stranger()
     let terminal = try terminal("")
+    try terminal.shows("f frees it")
     try terminal.shows("\(holder.pid)  ")
-    try terminal.shows("waiting for a change")
     #expect(holder.isRunning)
     try terminal.type("f")
     try terminal.shows("ended pid \(holder.pid)")
