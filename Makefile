@@ -63,6 +63,7 @@ check: setup man ## format, warnings, man pages, scripts, our own rules
 	$(SWIFT) format lint --recursive --strict Package.swift Sources Tests
 	for script in .ci/run Tests/Box/systemd-box $$(find scripts -maxdepth 1 -type f); do bash -n $$script || exit 1; done
 	for script in scripts/debian/p*; do sh -n $$script || exit 1; done
+	if command -v aarch64-linux-gnu-gcc >/dev/null; then scripts/try-aarch64 --check; fi
 	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' $(PYTHON)
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --filter Tidy
