@@ -34,6 +34,8 @@ import Testing
   private func start(_ configuration: String) throws {
     try cgroup.delegate()
     try world.start(configuration, prefix: cgroup.entrance, running: ["app"])
+    // It serves when its strays have settled, and not before.
+    _ = try Client.ask(address)
   }
 
   private func generation(_ number: Int, of service: String = "app") -> ControlGroup {
