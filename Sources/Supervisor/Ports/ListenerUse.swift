@@ -29,7 +29,18 @@ package enum ListenerUse {
         return .waits
       }
     }
-    return finding
+    return finding == .doesNot && isOf32Bits(pid) ? .waits : finding
+  }
+
+  /// The calls of such a process have the numbers of a table of their own, which is not known here.
+  ///
+  /// Its auxiliary vector (getauxval(3)) has pairs of 32-bit words: where a 64-bit one has the upper half of the first
+  /// type, which is 0, it has the first value.
+  private static func isOf32Bits(_ pid: Int32) -> Bool {
+    guard let vector = contents(ofSmallFile: "/proc/\(pid)/auxv", limit: 8), vector.count == 8 else {
+      return false
+    }
+    return vector[4...].contains { $0 != 0 }
   }
 
   /// - Parameter line: "288 0x3 0x7ffe… …": the number of the call and its arguments; or "running".

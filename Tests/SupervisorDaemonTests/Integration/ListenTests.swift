@@ -121,7 +121,7 @@ import Testing
   }
 
   @Test(
-    "of a 32-bit program is seen, and its bind as well",
+    "of a 32-bit program is seen, its bind as well, and that it waits for connections",
     .enabled(if: canCompile, "there is no 32-bit program"))
   func oldArchitecture() throws {
     let (host, port) = (address.split(separator: ":")[0], address.split(separator: ":")[1])
@@ -134,6 +134,7 @@ import Testing
         return result;
       }
       void _start(void) {
+        kernel(425, 0, 0, 0); /* io_uring_setup(2) */
         unsigned char address[16] = {2, 0, \(port) >> 8, \(port) & 255, \(bytes)};
         int create[3] = {2, 1, 0}, s = kernel(102, 1, (int)create, 0);
         int bind[3] = {s, (int)address, 16}, listen[2] = {s, 1}, accept[3] = {s, 0, 0};
@@ -158,6 +159,10 @@ import Testing
       readiness = "bind"
       """, running: ["app"])
     #expect(try Client.ask(address) == 32)
+    #expect(world.log.contains("uses io_uring"), "\(world.log)")
+    // What it waits in has another number than in a 64-bit program.
+    let pid = try #require(try world.status().pid)
+    #expect(ListenerUse.isPossible(in: pid, on: Set(0..<16)))
   }
 
   private static func compile(_ source: String, to program: String) throws -> Int32 {
