@@ -53,6 +53,12 @@ static void decode(const struct seccomp_notif *from, struct cl_socket_call *call
   call->length = (uint32_t)arguments[2];
 }
 
+/* include/uapi/linux/seccomp.h of Linux 6.6: the flag is the argument, not what it points to. */
+#define OUR_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+enum { OUR_NOTIF_FD_SYNC_WAKE_UP = 1 };
+
+void cl_calls_take_turns(int filter) { ioctl(filter, OUR_IOCTL_NOTIF_SET_FLAGS, OUR_NOTIF_FD_SYNC_WAKE_UP); }
+
 int cl_call_receive(int filter, struct cl_socket_call *call) {
   union notification notification;
   memset(&notification, 0, sizeof notification);

@@ -77,6 +77,7 @@ package final class Interception {
     self.onNote = onNote
     self.discovery = discovery
     self.isInUse = isInUse
+    cl_calls_take_turns(self.filter.number)
     source = try loop.watch(self.filter.number, priority: .processes) { [weak self] events in
       self?.answer(events)
     }
